@@ -1,0 +1,75 @@
+//! Bytes as they are stored: compressed when, and only when, that saves a write unit.
+
+use std::io::{Read as _, Write as _};
+
+use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
+
+/// `DynamoDB` bills writes by the started KiB.
+const WRITE_UNIT: usize = 1_024;
+const PLAIN: u8 = 0;
+const DEFLATE: u8 = 1;
+/// Nothing stored is larger when unpacked; more is damage.
+const UNPACKED_LIMIT: u64 = 4 * 1024 * 1024;
+
+/// What was stored cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("stored bytes cannot be unpacked")]
+pub struct Damaged;
+
+/// Packs `bytes` for an item whose other attributes take `beside` bytes.
+pub fn pack(bytes: &[u8], beside: usize) -> Vec<u8> {
+    let units = |len: usize| (len + 1 + beside).div_ceil(WRITE_UNIT);
+    if units(bytes.len()) > 1 {
+        let mut encoder = DeflateEncoder::new(vec![DEFLATE], Compression::default());
+        if encoder.write_all(bytes).is_ok()
+            && let Ok(packed) = encoder.finish()
+            && units(packed.len() - 1) < units(bytes.len())
+        {
+            return packed;
+        }
+    }
+    let mut plain = Vec::with_capacity(bytes.len() + 1);
+    plain.push(PLAIN);
+    plain.extend_from_slice(bytes);
+    plain
+}
+
+/// Undoes [`pack`].
+pub fn unpack(stored: &[u8]) -> Result<Vec<u8>, Damaged> {
+    match stored.split_first() {
+        Some((&PLAIN, bytes)) => Ok(bytes.to_vec()),
+        Some((&DEFLATE, bytes)) => {
+            let mut unpacked = Vec::new();
+            DeflateDecoder::new(bytes).take(UNPACKED_LIMIT).read_to_end(&mut unpacked).map_err(|_| Damaged)?;
+            Ok(unpacked)
+        }
+        _ => Err(Damaged),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn unpacks_what_it_packs(bytes: Vec<u8>, beside in 0..2_000_usize) {
+            prop_assert_eq!(unpack(&pack(&bytes, beside)).ok(), Some(bytes));
+        }
+    }
+
+    #[test]
+    fn compresses_only_to_save_a_unit() {
+        assert_eq!(pack(&[b'a'; 800], 100)[0], PLAIN);
+        assert_eq!(pack(&[b'a'; 1_000], 100)[0], DEFLATE);
+    }
+
+    #[test]
+    fn damage_is_an_error() {
+        assert!(unpack(&[]).is_err());
+        assert!(unpack(&[9, 1]).is_err());
+        assert!(unpack(&[DEFLATE, 0xff, 0xff]).is_err());
+    }
+}

@@ -1,0 +1,241 @@
+//! The record of a delivery: its state and its attempts, in one item, written at once.
+//!
+//! Deliveries are keyed by (endpoint, message). An endpoint's attempts are listed newest first without an index: a
+//! first attempt made promptly has an id that sorts as its message's does ([`AttemptId::prompt`]), so it is found by
+//! its delivery's place; every other attempt (a retry, or one that had to wait) gets a small entry of its own, keyed
+//! (endpoint, attempt), which costs a write unit on the failure path only.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{AppId, AttemptId, EndpointId, Id as _, MessageId},
+    outbound::{Exchange, Fault},
+    time::Time,
+};
+
+/// A first attempt within this long of the publication is listed at its message's place.
+pub const PROMPT: Duration = Duration::from_secs(60);
+/// Attempts kept of one delivery; replays may add up.
+const KEPT_ATTEMPTS: usize = 60;
+/// Attempts kept with their whole response, so that the record stays under an item's 400 KB.
+const KEPT_RESPONSES: usize = 20;
+const SHORT_RESPONSE: usize = 256;
+
+/// One message on its way to one endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Whose it is.
+    pub app: AppId,
+    /// Where to.
+    pub endpoint: EndpointId,
+    /// What.
+    pub message: MessageId,
+    /// How far it is.
+    pub state: State,
+    /// Times it was buried before; see [`crate::message::Envelope::round`].
+    pub round: u32,
+    /// Attempts made in this round.
+    pub tries: u32,
+    /// Oldest first.
+    pub attempts: Vec<Attempt>,
+    /// The record is gone from then on.
+    pub expires_at: Time,
+    /// Grows by one with every write.
+    pub rev: u64,
+}
+
+/// How far a delivery is. One without a record is pending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// The next attempt is due then: the queue holds the delivery until that, or, if parked, the scheduler does.
+    Waiting {
+        /// When.
+        due: Time,
+        /// Whether the scheduler holds it.
+        parked: bool,
+    },
+    /// A 2xx was received.
+    Succeeded,
+    /// It is in the dead-letter queue.
+    Failed(Reason),
+    /// It will not be sent, and need not be.
+    Canceled(Reason),
+}
+
+/// Why a delivery ended without success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Every attempt of the schedule failed.
+    Exhausted,
+    /// The endpoint is disabled.
+    EndpointDisabled,
+    /// The endpoint or its application was deleted.
+    EndpointDeleted,
+    /// The message outlived its retention, or was never accepted.
+    MessageGone,
+    /// What the queue held is not a delivery.
+    Malformed,
+}
+
+impl Reason {
+    /// As it is shown, in the dead-letter queue's attributes too.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exhausted => "exhausted",
+            Self::EndpointDisabled => "endpoint_disabled",
+            Self::EndpointDeleted => "endpoint_deleted",
+            Self::MessageGone => "message_gone",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+/// One HTTP request and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its identifier.
+    pub id: AttemptId,
+    /// When it began.
+    #[serde(rename = "t", with = "micros")]
+    pub at: Time,
+    /// Until the response headers, or the failure.
+    #[serde(rename = "d")]
+    pub millis: u64,
+    /// The HTTP status; 0 if there was no response.
+    #[serde(rename = "s", default)]
+    pub status: u16,
+    /// Why there was no response.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<FaultClass>,
+    /// The response's body, or the error in words.
+    #[serde(rename = "r", default, skip_serializing_if = "String::is_empty")]
+    pub response: String,
+    /// The endpoint's URL at that time.
+    #[serde(rename = "u")]
+    pub url: String,
+}
+
+/// [`Fault`] as it is recorded and shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultClass {
+    /// [`Fault::Dns`].
+    Dns,
+    /// [`Fault::Connect`].
+    Connect,
+    /// [`Fault::Tls`].
+    Tls,
+    /// [`Fault::Timeout`].
+    Timeout,
+    /// [`Fault::Blocked`].
+    BlockedAddress,
+    /// [`Fault::Protocol`].
+    Protocol,
+    /// [`Fault::Invalid`].
+    InvalidRequest,
+}
+
+impl FaultClass {
+    /// As it is shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Timeout => "timeout",
+            Self::BlockedAddress => "blocked address",
+            Self::Protocol => "protocol",
+            Self::InvalidRequest => "invalid request",
+        }
+    }
+}
+
+impl From<Fault> for FaultClass {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Dns => Self::Dns,
+            Fault::Connect => Self::Connect,
+            Fault::Tls => Self::Tls,
+            Fault::Timeout => Self::Timeout,
+            Fault::Blocked => Self::BlockedAddress,
+            Fault::Protocol => Self::Protocol,
+            Fault::Invalid => Self::InvalidRequest,
+        }
+    }
+}
+
+impl Attempt {
+    /// The record of one request.
+    pub fn new(id: AttemptId, at: Time, url: String, exchange: Exchange) -> Self {
+        let millis = u64::try_from(exchange.duration.as_millis()).unwrap_or(u64::MAX);
+        match exchange.result {
+            Ok(answer) => Self { id, at, millis, status: answer.status, fault: None, response: answer.body, url },
+            Err(fault) => {
+                let class = FaultClass::from(fault);
+                let response = format!("{}: {fault}", class.as_str());
+                Self { id, at, millis, status: 0, fault: Some(class), response, url }
+            }
+        }
+    }
+
+    /// Whether the endpoint took it.
+    pub const fn succeeded(&self) -> bool {
+        self.status >= 200 && self.status < 300
+    }
+}
+
+impl Delivery {
+    /// The record of a delivery that has none yet.
+    pub const fn new(app: AppId, endpoint: EndpointId, message: MessageId, expires_at: Time) -> Self {
+        let state = State::Canceled(Reason::MessageGone);
+        Self { app, endpoint, message, state, round: 0, tries: 0, attempts: Vec::new(), expires_at, rev: 0 }
+    }
+
+    /// Whether it has ended.
+    pub const fn has_ended(&self) -> bool {
+        !matches!(self.state, State::Waiting { .. })
+    }
+
+    /// When the next attempt is due, if one is.
+    pub const fn next_attempt(&self) -> Option<Time> {
+        match self.state {
+            State::Waiting { due, .. } => Some(due),
+            _ => None,
+        }
+    }
+
+    /// Adds an attempt, and forgets what of the oldest ones the item cannot hold.
+    pub fn add(&mut self, attempt: Attempt) {
+        self.tries += 1;
+        self.attempts.push(attempt);
+        let excess = self.attempts.len().saturating_sub(KEPT_ATTEMPTS);
+        self.attempts.drain(..excess);
+        let old = self.attempts.len().saturating_sub(KEPT_RESPONSES);
+        for attempt in &mut self.attempts[..old] {
+            let end = attempt.response.floor_char_boundary(SHORT_RESPONSE);
+            attempt.response.truncate(end);
+        }
+    }
+
+    /// Whether this attempt is listed at its message's place, or by an entry of its own.
+    pub fn is_in_place(&self, attempt: AttemptId) -> bool {
+        attempt.ksuid().bytes()[..12] == self.message.ksuid().bytes()[..12]
+    }
+}
+
+mod micros {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::time::Time;
+
+    pub(super) fn serialize<S: Serializer>(time: &Time, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(time.micros())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+        i64::deserialize(deserializer).map(Time::from_micros)
+    }
+}

@@ -1,0 +1,142 @@
+//! What the config table holds: applications, endpoints and event types, in the form they are stored.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{AppId, EndpointId, OrgId},
+    keyring::Sealed,
+    time::Time,
+};
+
+/// String to string, kept for the caller, never interpreted.
+pub type Metadata = BTreeMap<String, String>;
+
+/// One customer of an organization: the tenancy boundary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Application {
+    /// Its identifier.
+    pub id: AppId,
+    /// Whose it is.
+    pub org: OrgId,
+    /// The caller's own name for it, unique in the organization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+    /// For people.
+    pub name: String,
+    /// Deliveries per second to all its endpoints together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttle_rate: Option<u16>,
+    /// The caller's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: Metadata,
+    /// When it was created.
+    pub created_at: Time,
+    /// When it was last written.
+    pub updated_at: Time,
+    /// Grows by one with every write; a write states the revision it replaces.
+    pub rev: u64,
+}
+
+/// A subscription: where to send what, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Its identifier.
+    pub id: EndpointId,
+    /// Whose it is.
+    pub app: AppId,
+    /// The caller's own name for it, unique in the application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+    /// Absolute `https` (or allow-listed `http`) URL, normalized.
+    pub url: String,
+    /// The customer's own version number, at least 1.
+    pub version: u16,
+    /// For people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Nothing is sent while true.
+    #[serde(default)]
+    pub disabled: bool,
+    /// Only these event types; all if unset. Sorted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_types: Option<Vec<String>>,
+    /// Only messages with one of these channels; all messages if unset. Sorted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<Vec<String>>,
+    /// Deliveries per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttle_rate: Option<u16>,
+    /// The caller's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: Metadata,
+    /// Sent with every request; names as the customer typed them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Its signing keys.
+    pub secrets: Secrets,
+    /// When it was created.
+    pub created_at: Time,
+    /// When it was last written.
+    pub updated_at: Time,
+    /// Grows by one with every write; a write states the revision it replaces.
+    pub rev: u64,
+}
+
+/// The signing keys of an endpoint, sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secrets {
+    /// Signs first.
+    pub current: Sealed,
+    /// Sign as well until they expire; soonest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub old: Vec<OldSecret>,
+}
+
+/// A key that was replaced and still signs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OldSecret {
+    /// The key.
+    pub key: Sealed,
+    /// It signs until then.
+    pub expires_at: Time,
+}
+
+impl Endpoint {
+    /// Whether a message of that type and with those channels is for this endpoint; whether it is enabled is another
+    /// question. A message without channels does not reach an endpoint with channels.
+    pub fn matches(&self, event_type: &str, channels: &[String]) -> bool {
+        let type_fits = self.event_types.as_ref().is_none_or(|types| types.iter().any(|t| t == event_type));
+        let channel_fits =
+            self.channels.as_ref().is_none_or(|wanted| channels.iter().any(|channel| wanted.contains(channel)));
+        type_fits && channel_fits
+    }
+}
+
+/// A name of events, and what it means.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventType {
+    /// Such as `invoice.paid`; the key.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// Out of use: not listed, and endpoints cannot newly subscribe to it.
+    #[serde(default)]
+    pub archived: bool,
+    /// Shown, not interpreted.
+    #[serde(default)]
+    pub deprecated: bool,
+    /// Version to JSON Schema, as given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schemas: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Application tokens see the type only with this flag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feature_flag: Option<String>,
+    /// When it was created.
+    pub created_at: Time,
+    /// When it was last written.
+    pub updated_at: Time,
+    /// Grows by one with every write; a write states the revision it replaces.
+    pub rev: u64,
+}

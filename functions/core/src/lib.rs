@@ -1,0 +1,32 @@
+//! The domain of Postrider: what webhooks are, and every decision about them.
+//!
+//! Nothing here knows of AWS or of an HTTP client. The use cases ([`publish`], [`deliver`], [`wake`], [`manage`],
+//! [`history`]) run over the [`ports`], which `postrider-aws` and `postrider-egress` implement; time and randomness
+//! come in through [`ports::Ambient`].
+//!
+//! What must always hold (the promises are tested one by one):
+//! - An accepted message is stored and its deliveries are queued; the stored message is the commit mark ([`publish`]).
+//! - A delivery is recorded before its queue message is acknowledged ([`deliver`]), so a crash repeats, never loses.
+//! - Secrets leave [`keyring`] only to sign, or through the call that exists to reveal them.
+
+pub mod blob;
+pub mod claim;
+pub mod deliver;
+pub mod delivery;
+pub mod entity;
+pub mod history;
+pub mod ids;
+pub mod keyring;
+pub mod manage;
+pub mod message;
+pub mod outbound;
+pub mod ports;
+pub mod problem;
+pub mod publish;
+pub mod retry;
+pub mod rules;
+pub mod secret;
+pub mod sign;
+pub mod time;
+pub mod token;
+pub mod wake;

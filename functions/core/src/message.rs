@@ -1,0 +1,205 @@
+//! A published event, and the form in which its deliveries travel through the queue.
+
+use std::sync::Arc;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
+    ids::{AppId, EndpointId, Id as _, MessageId},
+    time::Time,
+};
+
+/// A published event as it is stored. That it is stored is the mark that it was accepted (see [`crate::publish`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its identifier; carries the time of publication.
+    pub id: MessageId,
+    /// Whose it is.
+    pub app: AppId,
+    /// What happened.
+    pub event_type: String,
+    /// The producer's own id for it, unique in the application while the message is kept.
+    pub event_id: Option<String>,
+    /// Restricts it to endpoints with one of these channels, and those without any.
+    pub channels: Option<Vec<String>>,
+    /// The JSON text exactly as it was published.
+    pub payload: Arc<str>,
+    /// When it was published.
+    pub at: Time,
+    /// It is gone from then on, whether the store has removed it yet or not.
+    pub expires_at: Time,
+    /// The endpoints it was queued for.
+    pub endpoints: Vec<EndpointId>,
+    /// The endpoints it matched that were disabled: not sent, not forgotten.
+    pub held: Vec<EndpointId>,
+}
+
+impl Message {
+    /// Whether it has outlived its retention.
+    pub fn has_expired(&self, now: Time) -> bool {
+        self.expires_at <= now
+    }
+}
+
+/// A delivery on its way: everything that an attempt needs besides the endpoint's configuration, so that a first
+/// attempt reads no payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// The application.
+    pub app: AppId,
+    /// Where to.
+    pub endpoint: EndpointId,
+    /// What.
+    pub message: MessageId,
+    /// The message's event type.
+    pub event_type: String,
+    /// The message's expiry; its record expires with it.
+    pub expires_at: Time,
+    /// Grows by one each time the delivery is buried in the dead-letter queue: a redriven copy carries a later round
+    /// than the record, a stale duplicate does not.
+    pub round: u32,
+    /// Set by the scheduler: the record's revision when it took the delivery out of the parking. A copy that is not of
+    /// the record's present revision is a leftover.
+    pub woken: Option<u64>,
+    /// The endpoint's revision when this was queued: older cached configuration must not be used.
+    pub rev: u64,
+    /// The body to deliver.
+    pub payload: Arc<str>,
+}
+
+/// The envelope's JSON. The payload is embedded as it is, so that the queue bills no escapes, except where it holds
+/// characters that SQS refuses.
+#[derive(Serialize, Deserialize)]
+struct Wire<'a> {
+    v: u8,
+    app: AppId,
+    ep: EndpointId,
+    msg: MessageId,
+    #[serde(rename = "type")]
+    event_type: std::borrow::Cow<'a, str>,
+    exp: i64,
+    #[serde(default)]
+    round: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    woken: Option<u64>,
+    rev: u64,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    payload: Option<&'a RawValue>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    payload64: Option<String>,
+}
+
+const VERSION: u8 = 1;
+
+/// A queue message that is not an envelope.
+#[derive(Debug, thiserror::Error)]
+#[error("the queue message is not a delivery")]
+pub struct NotAnEnvelope;
+
+impl Envelope {
+    /// The queue message's text.
+    pub fn encode(&self) -> String {
+        let raw = if self.payload.chars().all(sqs_allows) { serde_json::from_str(&self.payload).ok() } else { None };
+        let wire = Wire {
+            v: VERSION,
+            app: self.app,
+            ep: self.endpoint,
+            msg: self.message,
+            event_type: self.event_type.as_str().into(),
+            exp: self.expires_at.secs(),
+            round: self.round,
+            woken: self.woken,
+            rev: self.rev,
+            payload: raw,
+            payload64: raw.is_none().then(|| STANDARD.encode(self.payload.as_bytes())),
+        };
+        serde_json::to_string(&wire).unwrap_or_default()
+    }
+
+    /// Reads a queue message's text.
+    pub fn decode(text: &str) -> Result<Self, NotAnEnvelope> {
+        let wire: Wire<'_> = serde_json::from_str(text).map_err(|_| NotAnEnvelope)?;
+        let payload = match (wire.payload, wire.payload64) {
+            (Some(raw), None) => Arc::from(raw.get()),
+            (None, Some(encoded)) => {
+                let bytes = STANDARD.decode(encoded).map_err(|_| NotAnEnvelope)?;
+                Arc::from(String::from_utf8(bytes).map_err(|_| NotAnEnvelope)?)
+            }
+            _ => return Err(NotAnEnvelope),
+        };
+        if wire.v != VERSION {
+            return Err(NotAnEnvelope);
+        }
+        Ok(Self {
+            app: wire.app,
+            endpoint: wire.ep,
+            message: wire.msg,
+            event_type: wire.event_type.into_owned(),
+            expires_at: Time::from_secs(wire.exp),
+            round: wire.round,
+            woken: wire.woken,
+            rev: wire.rev,
+            payload,
+        })
+    }
+
+    /// When the message was published.
+    pub fn published_at(&self) -> Time {
+        self.message.ksuid().time()
+    }
+}
+
+/// The characters that an SQS message may hold (SQS API reference, `SendMessage`).
+const fn sqs_allows(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ids::Ksuid;
+
+    fn envelope(payload: &str) -> Envelope {
+        Envelope {
+            app: AppId::from_ksuid(Ksuid::from_bytes([1; 20])),
+            endpoint: EndpointId::from_ksuid(Ksuid::from_bytes([2; 20])),
+            message: MessageId::from_ksuid(Ksuid::from_bytes([3; 20])),
+            event_type: "a.b".to_owned(),
+            expires_at: Time::from_secs(1_900_000_000),
+            round: 2,
+            woken: Some(4),
+            rev: 9,
+            payload: payload.into(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn carries_any_json_text_byte_for_byte(text: String) {
+            let payload = format!("{{ \"a\" :  {} }}", serde_json::to_string(&text).expect("JSON"));
+            let sent = envelope(&payload);
+            let encoded = sent.encode();
+            prop_assert!(encoded.chars().all(sqs_allows));
+            prop_assert_eq!(Envelope::decode(&encoded).ok(), Some(sent));
+        }
+    }
+
+    #[test]
+    fn characters_that_sqs_refuses_travel_too() {
+        let sent = envelope("{\"a\":\"\u{ffff}\"}");
+        let encoded = sent.encode();
+        assert!(encoded.chars().all(sqs_allows));
+        assert_eq!(Envelope::decode(&encoded).ok(), Some(sent));
+    }
+
+    #[test]
+    fn other_texts_are_not_envelopes() {
+        for text in ["", "{}", "null", r#"{"v":1,"payload":{}}"#] {
+            assert!(Envelope::decode(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! One HTTP request to a customer's server, and everything that can come of it.
+//!
+//! The outcome is typed, never a string: the retry decision in [`crate::retry`] is made from it.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+/// Bytes of a response body that are read and kept; what is beyond is neither read nor stored.
+pub const RESPONSE_LIMIT: usize = 16 * 1024;
+
+/// A request that is ready to be sent: signed, with all its headers.
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    /// Absolute `http` or `https` URL, as the endpoint was saved.
+    pub url: String,
+    /// Names in lower case, or as the customer typed them; a later one does not replace an earlier one.
+    pub headers: Vec<(String, String)>,
+    /// The exact bytes that were signed.
+    pub body: Arc<[u8]>,
+    /// For the whole exchange: resolve, connect, TLS, send, and read the answer.
+    pub timeout: Duration,
+}
+
+/// What came of one request, and how long it took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// Until the response's headers, or until the failure.
+    pub duration: Duration,
+    /// The response, or why there is none.
+    pub result: Result<Answer, Fault>,
+}
+
+/// A server's response, whatever its status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status code. Redirects are never followed.
+    pub status: u16,
+    /// At most [`RESPONSE_LIMIT`] bytes; what is not UTF-8 is shown as U+FFFD.
+    pub body: String,
+}
+
+/// Why there is no response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The name did not resolve.
+    #[error("the host name could not be resolved")]
+    Dns,
+    /// Refused, reset or unreachable before a response arrived.
+    #[error("the connection could not be made or was closed")]
+    Connect,
+    /// The handshake failed: certificate, name, protocol.
+    #[error("the TLS handshake failed")]
+    Tls,
+    /// No response headers within the attempt's time.
+    #[error("no response within the time limit")]
+    Timeout,
+    /// The address is not one that Postrider may reach (see the address policy in `egress`).
+    #[error("blocked address: endpoints must be on public addresses")]
+    Blocked,
+    /// Something answered, and it was not HTTP.
+    #[error("the answer was not valid HTTP")]
+    Protocol,
+    /// The URL or a header cannot be sent at all.
+    #[error("the request could not be built from the endpoint's configuration")]
+    Invalid,
+}
+
+/// Sends requests to customers' servers.
+pub trait Sender: Send + Sync {
+    /// Sends once. Never fails otherwise than in the [`Exchange`], and never takes much longer than the timeout.
+    fn send(&self, request: Outbound) -> impl Future<Output = Exchange> + Send;
+}

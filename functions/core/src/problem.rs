@@ -1,0 +1,134 @@
+//! What can be wrong with a call, in the contract's words: a status, and one of two JSON shapes.
+
+use std::{borrow::Cow, time::Duration};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::ports::Unavailable;
+
+/// A refused call. Its `detail` tells the caller what was wrong and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// A status and the shape `{"code", "detail"}`.
+    #[error("{code}: {detail}")]
+    Refused {
+        /// The HTTP status, 4xx.
+        status: u16,
+        /// For programs.
+        code: &'static str,
+        /// For people.
+        detail: Cow<'static, str>,
+    },
+    /// 422 and the shape `{"detail": [{"loc", "msg", "type"}]}`.
+    #[error("{} invalid field(s), the first: {}", .0.len(), .0.first().map_or("", |item| item.msg.as_ref()))]
+    Invalid(Vec<Item>),
+    /// 503: something Postrider needs did not answer. The call may be repeated with the same idempotency key.
+    #[error("a backing service is unavailable")]
+    Unavailable(#[from] Unavailable),
+}
+
+/// One invalid field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Item {
+    /// Where: `body`, `query`, `path` or `header`, then the path to the field as it was sent.
+    pub loc: Vec<Cow<'static, str>>,
+    /// For people.
+    pub msg: Cow<'static, str>,
+    /// `value_error.jsondecode` where the JSON does not fit, `value_error` where a rule is broken.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}
+
+impl Item {
+    /// A rule that a field breaks.
+    pub fn rule(loc: &[&str], msg: impl Into<Cow<'static, str>>) -> Self {
+        Self { loc: owned(loc), msg: msg.into(), kind: "value_error" }
+    }
+}
+
+fn owned(loc: &[&str]) -> Vec<Cow<'static, str>> {
+    loc.iter().map(|part| Cow::Owned((*part).to_owned())).collect()
+}
+
+impl Problem {
+    /// `{"code", "detail"}` with a status.
+    pub fn refused(status: u16, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::Refused { status, code, detail: detail.into() }
+    }
+
+    /// 404: there is none, or it belongs to somebody else.
+    pub fn not_found(what: &str) -> Self {
+        Self::refused(404, "not_found", format!("{what} not found"))
+    }
+
+    /// 409 for a uid or `eventId` that is taken.
+    pub fn conflict(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::refused(409, "conflict", detail)
+    }
+
+    /// 422 for one field.
+    pub fn invalid(loc: &[&str], msg: impl Into<Cow<'static, str>>) -> Self {
+        Self::Invalid(vec![Item::rule(loc, msg)])
+    }
+
+    /// 422 for JSON that does not fit, at the path where it does not.
+    pub fn json(path: &str, msg: impl Into<Cow<'static, str>>) -> Self {
+        let mut loc = vec![Cow::Borrowed("body")];
+        loc.extend(path.split('.').filter(|part| !part.is_empty()).map(|part| Cow::Owned(part.to_owned())));
+        Self::Invalid(vec![Item { loc, msg: msg.into(), kind: "value_error.jsondecode" }])
+    }
+
+    /// The HTTP status.
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Refused { status, .. } => *status,
+            Self::Invalid(_) => 422,
+            Self::Unavailable(_) => 503,
+        }
+    }
+
+    /// Seconds for `Retry-After`, where waiting helps.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable(_) => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+
+    /// The JSON body.
+    pub fn body(&self) -> String {
+        #[derive(Serialize)]
+        struct Refused<'a> {
+            code: &'a str,
+            detail: &'a str,
+        }
+        #[derive(Serialize)]
+        struct Invalid<'a> {
+            detail: &'a [Item],
+        }
+        let text = match self {
+            Self::Refused { code, detail, .. } => serde_json::to_string(&Refused { code, detail }),
+            Self::Invalid(items) => serde_json::to_string(&Invalid { detail: items }),
+            Self::Unavailable(_) => serde_json::to_string(&Refused {
+                code: "unavailable",
+                detail: "Try again in a moment, with the same Idempotency-Key if you gave one",
+            }),
+        };
+        text.unwrap_or_default()
+    }
+}
+
+/// Reads a request's JSON body; says which field does not fit, and how.
+pub fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let text = std::str::from_utf8(body).map_err(|_| Problem::json("", "the body is not UTF-8"))?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = match error.path().to_string() {
+            root if root == "." => String::new(),
+            path => path,
+        };
+        Problem::json(&path, error.into_inner().to_string())
+    })?;
+    json.end().map_err(|error| Problem::json("", error.to_string()))?;
+    Ok(value)
+}

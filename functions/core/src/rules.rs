@@ -1,0 +1,82 @@
+//! The syntax of names and the limits of fields, as the contract has them.
+
+use crate::{entity::Metadata, problem::Item};
+
+/// Longest uid, name or channel, in bytes (all are ASCII).
+pub const NAME_LIMIT: usize = 256;
+/// Longest JSON text of a metadata map, in bytes.
+pub const METADATA_LIMIT: usize = 4_096;
+/// Longest URL, in bytes.
+pub const URL_LIMIT: usize = 4_096;
+
+/// `[A-Za-z0-9-_.]`, 1 to 256 of them: uids, event types, channels, feature flags.
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= NAME_LIMIT
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
+/// The fields of one request that break a rule, all of them, so that the caller mends them at once.
+#[derive(Debug, Default)]
+pub struct Check(Vec<Item>);
+
+impl Check {
+    /// Notes that the field breaks the rule.
+    pub fn fail(&mut self, loc: &[&str], msg: impl Into<std::borrow::Cow<'static, str>>) {
+        self.0.push(Item::rule(loc, msg));
+    }
+
+    /// A name, at `body.<field>`.
+    pub fn name(&mut self, field: &str, text: &str) {
+        if !is_name(text) {
+            self.fail(&["body", field], "must be 1 to 256 characters of A-Z a-z 0-9 - _ .");
+        }
+    }
+
+    /// A uid: a name that cannot be taken for an id.
+    pub fn uid(&mut self, field: &str, uid: Option<&str>, id_prefix: &str) {
+        let Some(uid) = uid else { return };
+        self.name(field, uid);
+        if uid.starts_with(id_prefix) {
+            self.fail(&["body", field], format!("must not start with {id_prefix}, which begins the ids"));
+        }
+    }
+
+    /// A set of channels of a message (`most` = 5) or of an endpoint (`most` = 10).
+    pub fn channels(&mut self, channels: Option<&[String]>, most: usize) {
+        let Some(channels) = channels else { return };
+        if channels.is_empty() || channels.len() > most {
+            self.fail(&["body", "channels"], format!("must be 1 to {most} channels, or be left out"));
+        }
+        for channel in channels {
+            self.name("channels", channel);
+        }
+    }
+
+    /// Text for people: no control characters that break terminals and stores.
+    pub fn text(&mut self, field: &str, text: &str) {
+        if text.chars().any(|c| c <= '\u{8}') {
+            self.fail(&["body", field], "must not hold control characters (U+0000 to U+0008)");
+        }
+    }
+
+    /// The size of a metadata map.
+    pub fn metadata(&mut self, metadata: &Metadata) {
+        let size = serde_json::to_vec(metadata).map_or(usize::MAX, |text| text.len());
+        if size > METADATA_LIMIT {
+            self.fail(&["body", "metadata"], format!("its JSON must be at most {METADATA_LIMIT} bytes"));
+        }
+    }
+
+    /// A rate, which must not be 0.
+    pub fn rate(&mut self, rate: Option<u16>) {
+        if rate == Some(0) {
+            self.fail(&["body", "throttleRate"], "must be 1 to 65535, or be left out");
+        }
+    }
+
+    /// Refuses if any field broke a rule.
+    pub fn finish(self) -> Result<(), crate::problem::Problem> {
+        if self.0.is_empty() { Ok(()) } else { Err(crate::problem::Problem::Invalid(self.0)) }
+    }
+}
