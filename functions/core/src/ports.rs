@@ -31,6 +31,18 @@ impl Unavailable {
     }
 }
 
+/// An error and what caused it, in one line: for the log, where the error is handled.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
 /// Time and randomness.
 pub trait Ambient: Send + Sync {
     /// The time.
@@ -249,6 +261,9 @@ pub struct DeadLetter {
     /// Which, for people: application, endpoint and message.
     pub about: Option<(AppId, EndpointId, MessageId)>,
 }
+
+/// Parts of the index of parked deliveries, so that no partition of it takes all of the load.
+pub const LANES: u8 = 4;
 
 /// Parked deliveries, as the scheduler uses them.
 pub trait Parking: Send + Sync {

@@ -87,8 +87,19 @@ impl<P: Parking, Q: Outbox, A: Ambient> Waker<P, Q, A> {
         until: Time,
     ) -> Result<Vec<Delivery>, Unavailable> {
         let leases = stream::iter(due).map(|(key, from)| self.parking.lease(*key, *from, until));
-        let taken: Vec<_> = leases.buffer_unordered(LEASES_AT_ONCE).collect().await;
-        taken.into_iter().filter_map(Result::transpose).collect()
+        let results: Vec<_> = leases.buffer_unordered(LEASES_AT_ONCE).collect().await;
+        let (mut taken, mut failure) = (Vec::new(), None);
+        for result in results {
+            match result {
+                Ok(delivery) => taken.extend(delivery),
+                Err(error) => failure = Some(error),
+            }
+        }
+        // What was taken must be sent now, or it waits for its lease; what failed is still due.
+        match failure {
+            Some(error) if taken.is_empty() => Err(error),
+            _ => Ok(taken),
+        }
     }
 
     async fn wake(&self, taken: Vec<Delivery>, now: Time) -> Result<(usize, usize), Unavailable> {
