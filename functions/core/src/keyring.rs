@@ -117,6 +117,13 @@ pub struct Sealed {
     bytes: Vec<u8>,
 }
 
+impl Sealed {
+    /// In place of a secret that was forgotten: opens nowhere.
+    pub const fn none() -> Self {
+        Self { key: String::new(), bytes: Vec::new() }
+    }
+}
+
 impl fmt::Debug for Sealed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Sealed({}:…)", self.key)
