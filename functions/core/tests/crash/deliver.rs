@@ -1,0 +1,193 @@
+//! A crash at any call of delivering or waking: every delivery still ends, is seen to end, and is sent again only when
+//! its outcome was unknown.
+
+use std::time::Duration;
+
+use futures::executor::block_on;
+use postrider_core::{
+    deliver::{Courier, Received, Settings},
+    delivery::{Reason, State},
+    message::Envelope,
+    ports::Ambient as _,
+    publish::{Draft, Publisher, Repeatable},
+    wake::Waker,
+};
+
+use crate::world::{Queued, World};
+
+const VISIBILITY: Duration = Duration::from_secs(180);
+/// Longer than any wait of the tests, its jitter included.
+const LONG: Duration = Duration::from_secs(4_000);
+
+fn published(script: &[u16]) -> World {
+    let world = World::new(1);
+    let publisher = Publisher::new(world.clone(), world.clone(), world.clone(), world.clone());
+    let org = world.lock().application.org.clone();
+    let app = world.lock().application.id.to_string();
+    let draft: Draft<'_> = serde_json::from_str(r#"{"eventType":"a","payload":{"n":1}}"#).expect("a draft");
+    let repeatable = Repeatable { key: None, fingerprint: String::new() };
+    block_on(publisher.publish(&org, &app, &draft, &repeatable)).expect("published");
+    world.lock().script = script.to_vec();
+    world
+}
+
+/// One function instance takes every visible message, as SQS would hand them out.
+fn receive(world: &World, schedule: &str) {
+    let batch: Vec<Queued> = {
+        let mut inner = world.lock();
+        let now = inner.now;
+        let visible = inner.queue.iter_mut().filter(|queued| queued.visible <= now);
+        visible
+            .map(|queued| {
+                queued.visible = now.plus(VISIBILITY);
+                queued.receives += 1;
+                queued.clone()
+            })
+            .collect()
+    };
+    let settings = Settings {
+        schedule: schedule.parse().expect("a schedule"),
+        attempt_timeout: Duration::from_secs(15),
+        park_after: Duration::from_secs(900),
+        max_receives: 100,
+        user_agent: "test".to_owned(),
+    };
+    let courier = Courier::new(world.clone(), world.clone(), world.clone(), world.clone(), world.clone(), settings);
+    let received = batch.iter().map(|queued| Received {
+        id: queued.id.to_string(),
+        receipt: queued.id.to_string(),
+        receives: queued.receives,
+        body: queued.body.clone(),
+    });
+    let deadline = world.now().plus(Duration::from_secs(30));
+    let back = block_on(courier.handle(received.collect(), deadline));
+    // A function that died acknowledges nothing.
+    if !world.revive() {
+        let gone = |queued: &Queued| batch.iter().any(|b| b.id == queued.id) && !back.contains(&queued.id.to_string());
+        world.lock().queue.retain(|queued| !gone(queued));
+    }
+}
+
+fn wake(world: &World) {
+    let waker = Waker::new(world.clone(), world.clone(), world.clone());
+    let _ = block_on(waker.run(world.now().plus(Duration::from_secs(45))));
+    world.revive();
+}
+
+/// Runs until nothing is queued or parked.
+fn drain(world: &World, schedule: &str) {
+    for _ in 0..60 {
+        receive(world, schedule);
+        wake(world);
+        let inner = world.lock();
+        let waiting = inner.deliveries.values().any(|delivery| !delivery.has_ended());
+        if inner.queue.is_empty() && !waiting {
+            return;
+        }
+        drop(inner);
+        world.pass(LONG);
+    }
+    panic!("never ends: {:?}", world.lock());
+}
+
+fn every_crash(script: &[u16], schedule: &str, crash_in_wake: bool, check: impl Fn(&World, &str)) {
+    for (call, effect) in (0..20).flat_map(|call| [(call, false), (call, true)]) {
+        let world = published(script);
+        if crash_in_wake {
+            receive(&world, schedule);
+            world.pass(LONG);
+            world.die_at(call, effect);
+            wake(&world);
+        } else {
+            world.die_at(call, effect);
+            receive(&world, schedule);
+        }
+        world.pass(LONG);
+        drain(&world, schedule);
+        check(&world, &format!("call {call}, effect {effect}: {:?}", world.lock()));
+    }
+}
+
+fn only_state(world: &World) -> State {
+    world.lock().deliveries.values().next().expect("one record").state
+}
+
+#[test]
+fn a_success_is_recorded_and_sent_twice_at_most() {
+    every_crash(&[], "5s", false, |world, at| {
+        assert_eq!(only_state(world), State::Succeeded, "{at}");
+        assert!((1..=2).contains(&world.lock().sent.len()), "{at}");
+    });
+}
+
+#[test]
+fn a_short_wait_survives() {
+    every_crash(&[500, 500], "5s,5s,5s", false, |world, at| {
+        assert_eq!(only_state(world), State::Succeeded, "{at}");
+        assert!((3..=4).contains(&world.lock().sent.len()), "{at}");
+    });
+}
+
+#[test]
+fn a_parked_wait_survives_crashes_of_both_functions() {
+    for crash_in_wake in [false, true] {
+        every_crash(&[500, 500], "1h,1h,1h", crash_in_wake, |world, at| {
+            assert_eq!(only_state(world), State::Succeeded, "{at}");
+            assert!((3..=4).contains(&world.lock().sent.len()), "{at}");
+        });
+    }
+}
+
+#[test]
+fn the_exhausted_are_in_the_dead_letter_queue_and_come_back_by_redrive() {
+    every_crash(&[500, 500, 500], "5s", false, |world, at| {
+        assert_eq!(only_state(world), State::Failed(Reason::Exhausted), "{at}");
+        assert!(!world.lock().dead.is_empty(), "{at}");
+        world.lock().script.clear();
+        let letters = std::mem::take(&mut world.lock().dead);
+        for (n, letter) in letters.into_iter().enumerate() {
+            let visible = world.now();
+            world.lock().queue.push(Queued { id: n as u64, body: letter.body, visible, receives: 0 });
+        }
+        let before = world.lock().sent.len();
+        drain(world, "5s");
+        assert_eq!(only_state(world), State::Succeeded, "{at}");
+        assert_eq!(world.lock().sent.len(), before + 1, "{at}");
+    });
+}
+
+#[test]
+fn copies_in_one_batch_or_after_a_success_are_sent_once() {
+    let world = published(&[]);
+    let copy = world.lock().queue[0].clone();
+    world.lock().queue.push(Queued { id: 1, ..copy.clone() });
+    receive(&world, "5s");
+    world.lock().queue.push(Queued { id: 2, ..copy });
+    receive(&world, "5s");
+    let inner = world.lock();
+    assert_eq!((inner.sent.len(), inner.queue.len()), (1, 0));
+}
+
+#[test]
+fn what_is_not_a_delivery_is_buried_and_a_deleted_endpoint_cancels() {
+    let world = published(&[]);
+    world.lock().queue[0].body = "nonsense".to_owned();
+    receive(&world, "5s");
+    assert_eq!(world.lock().dead[0].reason, Reason::Malformed);
+    let world = published(&[]);
+    world.lock().endpoints.clear();
+    receive(&world, "5s");
+    assert_eq!(only_state(&world), State::Canceled(Reason::EndpointDeleted));
+    let inner = world.lock();
+    assert_eq!((inner.queue.len(), inner.sent.len()), (0, 0));
+}
+
+#[test]
+fn a_disabled_endpoint_leaves_its_deliveries_recoverable() {
+    let world = published(&[]);
+    world.lock().endpoints[0].disabled = true;
+    receive(&world, "5s");
+    assert_eq!(only_state(&world), State::Failed(Reason::EndpointDisabled));
+    assert_eq!(world.lock().dead[0].reason, Reason::EndpointDisabled);
+    assert!(Envelope::decode(&world.lock().dead[0].body).is_ok_and(|envelope| envelope.round == 1));
+}

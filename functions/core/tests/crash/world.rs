@@ -1,0 +1,319 @@
+//! In-memory ports that die at a chosen call: from then on nothing works until they are revived, as for a function
+//! that was killed at that `.await`. The fatal call itself may have had its effect, or not.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use postrider_core::{
+    claim::{Claim, ClaimKey},
+    delivery::{Delivery, State},
+    entity::{Application, Endpoint, Secrets},
+    ids::{AppId, AttemptId, EndpointId, Id as _, Ksuid, MessageId, OrgId},
+    keyring::Keyring,
+    message::{Envelope, Message},
+    outbound::{Answer, Exchange, Outbound, Sender},
+    ports::{
+        Ambient, Claims, DeadLetter, Deliveries, DeliveryKey, Inbox, Keys, Known, LANES, Messages, Outbox, Parking,
+        Subscribers, Unavailable,
+    },
+    secret::SigningSecret,
+    time::Time,
+};
+
+/// A queue message.
+#[derive(Debug, Clone)]
+pub(crate) struct Queued {
+    pub(crate) id: u64,
+    pub(crate) body: String,
+    pub(crate) visible: Time,
+    pub(crate) receives: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) now: Time,
+    pub(crate) queue: Vec<Queued>,
+    pub(crate) dead: Vec<DeadLetter>,
+    pub(crate) claims: HashMap<ClaimKey, Claim>,
+    pub(crate) messages: HashMap<(AppId, MessageId), Message>,
+    pub(crate) deliveries: HashMap<DeliveryKey, Delivery>,
+    pub(crate) sent: Vec<Outbound>,
+    /// Statuses that the endpoint answers, then 200 for ever.
+    pub(crate) script: Vec<u16>,
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) application: Application,
+    calls: usize,
+    fatal: Option<(usize, bool)>,
+    is_dead: bool,
+    dice: u64,
+    queued: u64,
+}
+
+/// All ports over one state.
+#[derive(Debug, Clone)]
+pub(crate) struct World(Arc<Mutex<Inner>>);
+
+pub(crate) const START: Time = Time::from_secs(1_800_000_000);
+
+pub(crate) fn ring() -> Keyring {
+    Keyring::parse(r#"{"current":"k1","k1":"0123456789abcdef0123456789abcdef"}"#).expect("a keyring")
+}
+
+fn endpoint(app: AppId, n: u8) -> Endpoint {
+    let id = EndpointId::from_ksuid(Ksuid::new(START, [n; 15]));
+    let key = ring().seal(&SigningSecret::generate([n; 24]), id, [n; 12]).expect("seals");
+    let json = serde_json::json!({
+        "id": id, "app": app, "url": format!("https://example.com/{n}"), "version": 1,
+        "secrets": Secrets { current: key, old: vec![] }, "created_at": START, "updated_at": START, "rev": 1,
+    });
+    serde_json::from_value(json).expect("an endpoint")
+}
+
+impl World {
+    pub(crate) fn new(endpoints: u8) -> Self {
+        let app = AppId::from_ksuid(Ksuid::new(START, [9; 15]));
+        let application = serde_json::json!({
+            "id": app, "org": "org_a", "name": "A", "created_at": START, "updated_at": START, "rev": 1,
+        });
+        Self(Arc::new(Mutex::new(Inner {
+            now: START.plus(Duration::from_secs(100)),
+            queue: vec![],
+            dead: vec![],
+            claims: HashMap::new(),
+            messages: HashMap::new(),
+            deliveries: HashMap::new(),
+            sent: vec![],
+            script: vec![],
+            endpoints: (1..=endpoints).map(|n| endpoint(app, n)).collect(),
+            application: serde_json::from_value(application).expect("an application"),
+            calls: 0,
+            fatal: None,
+            is_dead: false,
+            dice: 1,
+            queued: 0,
+        })))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The n-th call from now is the last one; `effect` tells whether it still happens.
+    pub(crate) fn die_at(&self, call: usize, effect: bool) {
+        let mut inner = self.lock();
+        inner.calls = 0;
+        inner.fatal = Some((call, effect));
+    }
+
+    /// A new function instance. Tells whether the old one had died.
+    pub(crate) fn revive(&self) -> bool {
+        let mut inner = self.lock();
+        inner.fatal = None;
+        std::mem::take(&mut inner.is_dead)
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
+        let mut inner = self.lock();
+        inner.now = inner.now.plus(time);
+    }
+
+    /// Runs one port call, unless it is the fatal one or a later one.
+    fn call<T>(&self, effect: impl FnOnce(&mut Inner) -> T) -> Result<T, Unavailable> {
+        let mut inner = self.lock();
+        let number = inner.calls;
+        inner.calls += 1;
+        let gone = || Unavailable::new("a call", "killed");
+        match inner.fatal {
+            _ if inner.is_dead => Err(gone()),
+            Some((fatal, happens)) if fatal == number => {
+                inner.is_dead = true;
+                if happens {
+                    effect(&mut inner);
+                }
+                Err(gone())
+            }
+            _ => Ok(effect(&mut inner)),
+        }
+    }
+}
+
+impl Ambient for World {
+    fn now(&self) -> Time {
+        self.lock().now
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut inner = self.lock();
+        for byte in bytes {
+            inner.dice = inner.dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            *byte = inner.dice.to_be_bytes()[0];
+        }
+    }
+}
+
+impl Keys for World {
+    async fn keyring(&self, _: Option<&str>) -> Result<Keyring, Unavailable> {
+        Ok(ring())
+    }
+}
+
+impl Subscribers for World {
+    async fn subscribers(&self, _: AppId) -> Result<Option<(Application, Vec<Endpoint>)>, Unavailable> {
+        self.call(|inner| Some((inner.application.clone(), inner.endpoints.clone())))
+    }
+
+    async fn application_id(&self, _: &OrgId, _: &str) -> Result<Option<AppId>, Unavailable> {
+        Ok(None)
+    }
+}
+
+impl Claims for World {
+    async fn claim(
+        &self,
+        key: &ClaimKey,
+        claim: &Claim,
+        over: Option<&Claim>,
+        now: Time,
+    ) -> Result<Option<Claim>, Unavailable> {
+        self.call(|inner| match inner.claims.get(key) {
+            Some(standing) if Some(standing) != over && standing.expires_at > now => Some(standing.clone()),
+            _ => {
+                inner.claims.insert(key.clone(), claim.clone());
+                None
+            }
+        })
+    }
+
+    async fn standing(&self, key: &ClaimKey) -> Result<Option<Claim>, Unavailable> {
+        self.call(|inner| inner.claims.get(key).cloned())
+    }
+}
+
+impl Messages for World {
+    async fn store(&self, message: &Message) -> Result<(), Unavailable> {
+        self.call(|inner| drop(inner.messages.insert((message.app, message.id), message.clone())))
+    }
+
+    async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Message>, Unavailable> {
+        self.call(|inner| inner.messages.get(&(app, id)).cloned())
+    }
+}
+
+impl Outbox for World {
+    async fn send(&self, envelopes: &[Envelope]) -> Result<(), Unavailable> {
+        // One call each: dying in the middle leaves some of them queued.
+        for envelope in envelopes {
+            self.call(|inner| {
+                inner.queued += 1;
+                let (id, visible) = (1_000 + inner.queued, inner.now);
+                inner.queue.push(Queued { id, body: envelope.encode(), visible, receives: 0 });
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Sender for World {
+    async fn send(&self, request: Outbound) -> Exchange {
+        let status = self.call(|inner| {
+            inner.sent.push(request);
+            if inner.script.is_empty() { 200 } else { inner.script.remove(0) }
+        });
+        let result = status.map(|status| Answer { status, body: String::new() });
+        Exchange { duration: Duration::ZERO, result: result.map_err(|_| postrider_core::outbound::Fault::Connect) }
+    }
+}
+
+impl Deliveries for World {
+    async fn load(&self, keys: &[DeliveryKey], endpoints: &[(AppId, EndpointId)]) -> Result<Known, Unavailable> {
+        self.call(|inner| Known {
+            deliveries: keys.iter().filter_map(|key| Some((*key, inner.deliveries.get(key)?.clone()))).collect(),
+            endpoints: inner
+                .endpoints
+                .iter()
+                .filter(|endpoint| endpoints.contains(&(endpoint.app, endpoint.id)))
+                .map(|endpoint| (endpoint.id, endpoint.clone()))
+                .collect(),
+        })
+    }
+
+    async fn record_successes(&self, done: &[Delivery]) -> Vec<DeliveryKey> {
+        let keys = done.iter().map(|delivery| (delivery.endpoint, delivery.message));
+        let write = |inner: &mut Inner| inner.deliveries.extend(keys.clone().zip(done.iter().cloned()));
+        if self.call(write).is_ok() { vec![] } else { keys.collect() }
+    }
+
+    async fn record(&self, delivery: &Delivery) -> Result<bool, Unavailable> {
+        self.call(|inner| {
+            let key = (delivery.endpoint, delivery.message);
+            let stands = inner.deliveries.get(&key).map_or(0, |standing| standing.rev);
+            let fits = stands + 1 == delivery.rev;
+            if fits {
+                inner.deliveries.insert(key, delivery.clone());
+            }
+            fits
+        })
+    }
+
+    async fn list_attempts(&self, _: &[(EndpointId, AttemptId, MessageId, Time)]) -> Result<(), Unavailable> {
+        self.call(|_| ())
+    }
+}
+
+impl Inbox for World {
+    async fn hold(&self, receipts: &[(String, Duration)]) {
+        let _ = self.call(|inner| {
+            for (receipt, wait) in receipts {
+                let until = inner.now.plus(*wait);
+                inner.queue.iter_mut().filter(|queued| queued.id.to_string() == *receipt).for_each(|queued| {
+                    queued.visible = until;
+                });
+            }
+        });
+    }
+
+    async fn bury(&self, dead: &[DeadLetter]) -> Result<(), Unavailable> {
+        self.call(|inner| inner.dead.extend(dead.iter().cloned()))
+    }
+}
+
+impl Parking for World {
+    async fn due(&self, lane: u8, now: Time, limit: usize) -> Result<Vec<(DeliveryKey, Time)>, Unavailable> {
+        self.call(|inner| {
+            let parked = |delivery: &Delivery| match delivery.state {
+                State::Waiting { due, parked: true } if due <= now => Some(due),
+                _ => None,
+            };
+            let mine = inner.deliveries.iter().filter(|((endpoint, _), _)| endpoint.ksuid().bytes()[19] % LANES == lane);
+            let mut due: Vec<_> = mine.filter_map(|(key, delivery)| Some((*key, parked(delivery)?))).collect();
+            due.sort_by_key(|(key, at)| (*at, *key));
+            due.truncate(limit);
+            due
+        })
+    }
+
+    async fn lease(&self, key: DeliveryKey, from: Time, to: Time) -> Result<Option<Delivery>, Unavailable> {
+        self.call(|inner| {
+            let delivery = inner.deliveries.get_mut(&key)?;
+            if delivery.state != (State::Waiting { due: from, parked: true }) {
+                return None;
+            }
+            delivery.state = State::Waiting { due: to, parked: true };
+            delivery.rev += 1;
+            Some(delivery.clone())
+        })
+    }
+
+    async fn messages(&self, keys: &[(AppId, MessageId)]) -> Result<HashMap<MessageId, Message>, Unavailable> {
+        self.call(|inner| {
+            keys.iter().filter_map(|key| Some((key.1, inner.messages.get(key)?.clone()))).collect::<HashMap<_, _>>()
+        })
+    }
+
+    async fn cancel(&self, delivery: &Delivery) -> Result<(), Unavailable> {
+        self.record(delivery).await.map(drop)
+    }
+}
