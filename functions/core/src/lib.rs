@@ -14,12 +14,17 @@ pub mod claim;
 pub mod deliver;
 pub mod delivery;
 pub mod entity;
+mod find;
+pub mod given;
 pub mod history;
 pub mod ids;
 pub mod keyring;
 pub mod manage;
+#[cfg(any(test, feature = "memory"))]
+pub mod memory;
 pub mod message;
 pub mod outbound;
+pub mod page;
 pub mod ports;
 pub mod problem;
 pub mod publish;

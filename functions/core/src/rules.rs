@@ -6,6 +6,8 @@ use crate::{entity::Metadata, problem::Item};
 pub const NAME_LIMIT: usize = 256;
 /// Longest JSON text of a metadata map, in bytes.
 pub const METADATA_LIMIT: usize = 4_096;
+/// Longest description or name for people, as JSON text in bytes.
+pub const TEXT_LIMIT: usize = 65_536;
 /// Longest URL, in bytes.
 pub const URL_LIMIT: usize = 4_096;
 
@@ -58,20 +60,24 @@ impl Check {
         if text.chars().any(|c| c <= '\u{8}') {
             self.fail(&["body", field], "must not hold control characters (U+0000 to U+0008)");
         }
+        if json_size(&text) > TEXT_LIMIT {
+            self.fail(&["body", field], format!("its JSON must be at most {TEXT_LIMIT} bytes"));
+        }
     }
 
     /// The size of a metadata map.
     pub fn metadata(&mut self, metadata: &Metadata) {
-        let size = serde_json::to_vec(metadata).map_or(usize::MAX, |text| text.len());
-        if size > METADATA_LIMIT {
+        if json_size(metadata) > METADATA_LIMIT {
             self.fail(&["body", "metadata"], format!("its JSON must be at most {METADATA_LIMIT} bytes"));
         }
     }
 
-    /// A rate, which must not be 0.
-    pub fn rate(&mut self, rate: Option<u16>) {
-        if rate == Some(0) {
-            self.fail(&["body", "throttleRate"], "must be 1 to 65535, or be left out");
+    /// A rate under its two names, which must not be 0.
+    pub fn rates(&mut self, throttle_rate: Option<u16>, rate_limit: Option<u16>) {
+        for (field, rate) in [("throttleRate", throttle_rate), ("rateLimit", rate_limit)] {
+            if rate == Some(0) {
+                self.fail(&["body", field], "must be 1 to 65535, or be left out");
+            }
         }
     }
 
@@ -79,4 +85,9 @@ impl Check {
     pub fn finish(self) -> Result<(), crate::problem::Problem> {
         if self.0.is_empty() { Ok(()) } else { Err(crate::problem::Problem::Invalid(self.0)) }
     }
+}
+
+/// Bytes of the JSON text.
+pub fn json_size(value: &impl serde::Serialize) -> usize {
+    serde_json::to_vec(value).map_or(usize::MAX, |text| text.len())
 }

@@ -36,12 +36,13 @@ fn received(message: SqsMessage) -> Option<Received> {
     })
 }
 
+/// Time for a batch where the invocation's deadline has passed already, as `cargo lambda watch` gives it.
+const WATCHED: Duration = Duration::from_secs(30);
+
 /// The end of an invocation, from the context's milliseconds since the epoch.
-///
-/// `cargo lambda watch` gives a deadline that has passed; the function's own timeout stands in for it then.
-pub fn deadline(millis: u64, now: Time, timeout: Duration) -> Time {
+pub fn deadline(millis: u64, now: Time) -> Time {
     let deadline = Time::from_millis(i64::try_from(millis).unwrap_or(i64::MAX));
-    if deadline > now { deadline } else { now.plus(timeout) }
+    if deadline > now { deadline } else { now.plus(WATCHED) }
 }
 
 #[cfg(test)]

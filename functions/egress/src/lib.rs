@@ -1,1 +1,20 @@
-//! stub
+//! The only crate that talks to customers' servers.
+//!
+//! [`Egress`] implements [`postrider_core::outbound::Sender`]: one POST, and a typed outcome. What it guarantees:
+//! - **It cannot be turned against its own network.** The [`AddressPolicy`] is asked about the addresses that are
+//!   then connected to (no second lookup in between), and about IP literals, which no resolver sees.
+//! - **A server cannot make it hold more than a bounded number of bytes**, of headers or of body, nor longer than the
+//!   attempt's timeout.
+//! - **At most one request reaches the server**, unless the server itself says that it has not looked at it.
+//!
+//! Redirects are not followed, proxies from the environment are not used, and nothing is stored.
+
+mod body;
+mod client;
+mod fault;
+mod policy;
+mod request;
+mod resolver;
+
+pub use client::{Egress, SetupError};
+pub use policy::{AddressPolicy, InvalidNetwork};

@@ -1,0 +1,118 @@
+//! Applications.
+
+use std::collections::HashMap;
+
+use postrider_core::{
+    entity::{Application, Endpoint},
+    ids::{AppId, OrgId},
+    ports::{Saved, Scan, Unavailable},
+};
+
+use super::{
+    ConfigTable,
+    rows::{Over, Owner, at_rev, document, is_gone, only, row, save},
+};
+use crate::dynamo::{
+    BadItem, Cancelled, Fields as _, Item, Place, Range, Role, Write, batch_get, keyed, number, readable, transact,
+};
+
+/// The sort key of an application's row.
+pub(crate) const APPLICATION: &str = "app";
+
+/// A row of an application's partition, as publishing reads them.
+enum Row {
+    Application(Box<Application>),
+    Endpoint(Box<Endpoint>),
+    Gone,
+}
+
+fn row_of(item: &Item) -> Result<Row, BadItem> {
+    if is_gone(item) {
+        return Ok(Row::Gone);
+    }
+    match item.text("sk")? {
+        APPLICATION => document(item).map(Row::Application),
+        _ => document(item).map(Row::Endpoint),
+    }
+}
+
+fn owner(app: &Application) -> Owner {
+    Owner { pk: app.org.to_string(), id: app.id.to_string() }
+}
+
+impl ConfigTable {
+    pub(super) async fn get_application(&self, id: AppId) -> Result<Option<Application>, Unavailable> {
+        only(self.table.get(id, APPLICATION).await?)
+    }
+
+    pub(super) async fn with_endpoints(&self, app: AppId) -> Result<Option<(Application, Vec<Endpoint>)>, Unavailable> {
+        let mut range = Range::prefixed(app, "ep_", true);
+        APPLICATION.clone_into(&mut range.low);
+        let (mut application, mut endpoints) = (None, Vec::new());
+        for row in self.table.list(&range, usize::MAX, row_of).await? {
+            match row {
+                Row::Application(found) => application = Some(*found),
+                Row::Endpoint(found) => endpoints.push(*found),
+                Row::Gone => {}
+            }
+        }
+        Ok(application.map(|application| (application, endpoints)))
+    }
+
+    pub(super) async fn list_applications(&self, org: &OrgId, scan: &Scan) -> Result<Vec<Application>, Unavailable> {
+        let (mut found, mut after) = (Vec::new(), scan.after.clone());
+        // More than once only where an application was deleted between the two reads.
+        while found.len() < scan.limit {
+            let range = Range::prefixed(org, "app_", scan.ascending).after(after);
+            let wanted = scan.limit - found.len();
+            let ids = self.table.list(&range, wanted, |item| item.parsed::<AppId>("sk")).await?;
+            let mut standing = self.applications_by_id(&ids).await?;
+            found.extend(ids.iter().filter_map(|id| standing.remove(id)));
+            if ids.len() < wanted {
+                break;
+            }
+            after = ids.last().map(ToString::to_string);
+        }
+        Ok(found)
+    }
+
+    async fn applications_by_id(&self, ids: &[AppId]) -> Result<HashMap<AppId, Application>, Unavailable> {
+        let place = |id: &AppId| -> Place<'_> { (&self.table.name, id.to_string(), APPLICATION.to_owned()) };
+        let items = batch_get(&self.table.client, &ids.iter().map(place).collect()).await?;
+        let alive = items.values().flatten().filter(|item| !is_gone(item));
+        let found = alive.filter_map(|item| readable(item, document::<Application>));
+        Ok(found.map(|application| (application.id, application)).collect())
+    }
+
+    pub(super) async fn put_application(
+        &self,
+        new: &Application,
+        old: Option<&Application>,
+    ) -> Result<Saved, Unavailable> {
+        let row = row(new.id, APPLICATION, new, new.rev)?;
+        let old_uid = old.and_then(|old| old.uid.as_deref());
+        let mut others = owner(new).change(old_uid, new.uid.as_deref());
+        if old.is_none() {
+            others.push(Write::Put(Role::Other, keyed(&new.org, new.id), None));
+        }
+        save(&self.table, row, old.map_or(Over::NewId, |old| Over::Rev(old.rev)), others).await
+    }
+
+    pub(super) async fn bury_application(&self, old: &Application) -> Result<Saved, Unavailable> {
+        let mut gone = row(old.id, APPLICATION, old, old.rev + 1)?;
+        gone.insert("gone".to_owned(), aws_sdk_dynamodb::types::AttributeValue::Bool(true));
+        let mut writes = vec![
+            Write::Put(Role::Main, gone, Some(at_rev(old.rev))),
+            Write::Delete(Role::Other, keyed(&old.org, old.id), None),
+        ];
+        writes.extend(old.uid.as_deref().map(|uid| owner(old).give_back(uid)));
+        Ok(match transact(&self.table, writes).await? {
+            Ok(()) => Saved::Done,
+            // Deleted from exactly this revision: by us, and the answer was lost.
+            Err(Cancelled::Main(item)) if is_gone(&item) && item.get("rev") == Some(&number(old.rev + 1)) => {
+                Saved::Done
+            }
+            Err(_) => Saved::Stale,
+        })
+    }
+}

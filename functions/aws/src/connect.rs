@@ -1,0 +1,106 @@
+//! One connection setup for the three services.
+
+use std::time::Duration;
+
+use aws_config::{
+    BehaviorVersion, SdkConfig,
+    environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
+    retry::RetryConfig,
+    timeout::TimeoutConfig,
+};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+
+use crate::{ConfigTable, DeliveryLedger, DeliveryQueue, Ledger, Meter, Queue, SecretKeys};
+
+/// Requests to AWS are tried so often.
+const ATTEMPTS: u32 = 3;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// With all its attempts; every function runs longer than this.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(12);
+/// A frozen function's sockets are dead when it wakes: do not keep them long.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The clients of the three services, from which a function takes the ports it needs. Connecting to nothing until
+/// the first call.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    dynamodb: aws_sdk_dynamodb::Client,
+    sqs: aws_sdk_sqs::Client,
+    secrets: aws_sdk_secretsmanager::Client,
+    meter: Meter,
+}
+
+impl Aws {
+    /// Reads region, credentials and endpoint from the environment, as Lambda and the SDK define it (`AWS_REGION`,
+    /// `AWS_ACCESS_KEY_ID`, …, `AWS_ENDPOINT_URL`). Makes no network call.
+    pub async fn connect() -> Self {
+        let config = sdk_config().await;
+        let meter = Meter::default();
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&config).interceptor(meter.clone()).build();
+        let sqs = aws_sdk_sqs::config::Builder::from(&config).interceptor(meter.clone()).build();
+        let secrets = aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(meter.clone()).build();
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs),
+            secrets: aws_sdk_secretsmanager::Client::from_conf(secrets),
+            meter,
+        }
+    }
+
+    /// Counts everything that the ports ask of AWS.
+    pub const fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Applications, endpoints and event types.
+    pub fn config_table(&self, table: &str) -> ConfigTable {
+        ConfigTable::new(self.dynamodb.clone(), table)
+    }
+
+    /// Messages, claims and the record of deliveries.
+    pub fn ledger(&self, table: &str) -> Ledger {
+        Ledger::new(self.dynamodb.clone(), table)
+    }
+
+    /// The record as the delivery function uses it, with the endpoints.
+    pub fn delivery_ledger(&self, ledger: &str, config: &str) -> DeliveryLedger {
+        DeliveryLedger::new(self.dynamodb.clone(), ledger, config)
+    }
+
+    /// The delivery queue, for those who fill it.
+    pub fn queue(&self, url: &str) -> Queue {
+        Queue::new(self.sqs.clone(), url)
+    }
+
+    /// The delivery queue, for the one who empties it.
+    pub fn delivery_queue(&self, url: &str, dead_letters: &str) -> DeliveryQueue {
+        DeliveryQueue::new(self.sqs.clone(), url, dead_letters)
+    }
+
+    /// The keyring in a secret, by its ARN or name.
+    pub fn keys(&self, secret: &str) -> SecretKeys {
+        SecretKeys::new(self.secrets.clone(), secret)
+    }
+}
+
+async fn sdk_config() -> SdkConfig {
+    let client =
+        Builder::new().pool_idle_timeout(IDLE_TIMEOUT).tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .region(EnvironmentVariableRegionProvider::new())
+        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+        .http_client(client)
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .timeout_config(timeouts)
+        .load()
+        .await
+}

@@ -1,0 +1,110 @@
+//! Parts of a partition, in order.
+
+use std::fmt::Display;
+
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use postrider_core::ports::Unavailable;
+
+use super::{BadItem, Fields as _, Item, Table, item::text};
+use crate::cause::unavailable;
+
+/// Sort keys of one partition from `low` to `high`, without the excluded ones.
+#[derive(Debug, Clone)]
+pub(crate) struct Range {
+    pub(crate) pk: String,
+    pub(crate) low: String,
+    pub(crate) high: String,
+    /// Bounds that are not to be in the result. `BETWEEN` includes both ends, so that as many more are read.
+    pub(crate) excluded: Vec<String>,
+    pub(crate) ascending: bool,
+}
+
+impl Range {
+    /// Everything under a prefix. `~` sorts after every character that keys are made of.
+    pub(crate) fn prefixed(pk: impl Display, prefix: &str, ascending: bool) -> Self {
+        let (low, high) = (prefix.to_owned(), format!("{prefix}~"));
+        Self { pk: pk.to_string(), low, high, excluded: Vec::new(), ascending }
+    }
+
+    /// Only what lies above that key.
+    pub(crate) fn above(mut self, key: Option<String>) -> Self {
+        if let Some(key) = key {
+            self.low.clone_from(&key);
+            self.excluded.push(key);
+        }
+        self
+    }
+
+    /// Only what lies below that key.
+    pub(crate) fn below(mut self, key: Option<String>) -> Self {
+        if let Some(key) = key {
+            self.high.clone_from(&key);
+            self.excluded.push(key);
+        }
+        self
+    }
+
+    /// Only what follows that key in the range's direction.
+    pub(crate) fn after(self, key: Option<String>) -> Self {
+        if self.ascending { self.above(key) } else { self.below(key) }
+    }
+}
+
+impl Table {
+    /// The first `limit` items of a range that can be read, strongly consistent. Those that cannot are logged and
+    /// passed over, so that one damaged item does not hide the others; fewer than `limit` means that there are no more.
+    pub(crate) async fn list<T>(
+        &self,
+        range: &Range,
+        limit: usize,
+        decode: impl Fn(&Item) -> Result<T, BadItem>,
+    ) -> Result<Vec<T>, Unavailable> {
+        let mut found = Vec::new();
+        if range.low > range.high {
+            return Ok(found);
+        }
+        let mut start = None;
+        loop {
+            let wanted = limit.saturating_sub(found.len());
+            if wanted == 0 {
+                return Ok(found);
+            }
+            let page = wanted.saturating_add(range.excluded.len());
+            let request = self.range(range).set_limit(i32::try_from(page).ok()).set_exclusive_start_key(start);
+            let output = request.send().await.map_err(unavailable("DynamoDB: querying"))?;
+            let items = output.items.unwrap_or_default();
+            let inside = items.iter().filter(|item| !range.excludes(item));
+            found.extend(inside.filter_map(|item| readable(item, &decode)).take(wanted));
+            start = output.last_evaluated_key;
+            if start.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    fn range(&self, range: &Range) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("#pk = :pk AND #sk BETWEEN :low AND :high")
+            .expression_attribute_names("#pk", "pk")
+            .expression_attribute_names("#sk", "sk")
+            .expression_attribute_values(":pk", text(&range.pk))
+            .expression_attribute_values(":low", text(&range.low))
+            .expression_attribute_values(":high", text(&range.high))
+            .scan_index_forward(range.ascending)
+            .consistent_read(true)
+    }
+}
+
+impl Range {
+    fn excludes(&self, item: &Item) -> bool {
+        item.maybe_text("sk").is_some_and(|sk| self.excluded.iter().any(|key| key == sk))
+    }
+}
+
+/// The decoded item, or nothing and a line in the log.
+pub(crate) fn readable<T>(item: &Item, decode: impl Fn(&Item) -> Result<T, BadItem>) -> Option<T> {
+    let (pk, sk) = (item.maybe_text("pk").unwrap_or_default(), item.maybe_text("sk").unwrap_or_default());
+    decode(item).inspect_err(|error| tracing::error!(pk, sk, %error, "a stored item cannot be read")).ok()
+}

@@ -1,0 +1,107 @@
+//! The record as the delivery function uses it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use aws_sdk_dynamodb::Client;
+use postrider_core::{
+    delivery::Delivery,
+    entity::Endpoint,
+    ids::{AppId, AttemptId, EndpointId, MessageId},
+    ports::{Deliveries, DeliveryKey, Known, Unavailable},
+    time::Time,
+};
+
+use super::items::{attempt_item, delivery_from, delivery_item};
+use crate::{
+    cause::Cause,
+    config::{APPLICATION, document, is_gone},
+    dynamo::{Condition, Fields as _, Item, Place, Put, Table, batch_get, batch_put, number, readable},
+};
+
+/// The ledger table, and the config table for the endpoints.
+#[derive(Debug, Clone)]
+pub struct DeliveryLedger {
+    table: Table,
+    config: String,
+}
+
+impl DeliveryLedger {
+    pub(crate) fn new(client: Client, ledger: &str, config: &str) -> Self {
+        Self { table: Table::new(client, ledger), config: config.to_owned() }
+    }
+}
+
+impl Deliveries for DeliveryLedger {
+    async fn load(&self, deliveries: &[DeliveryKey], endpoints: &[(AppId, EndpointId)]) -> Result<Known, Unavailable> {
+        let mut places = BTreeSet::<Place<'_>>::new();
+        for (endpoint, message) in deliveries {
+            places.insert((&self.table.name, endpoint.to_string(), message.to_string()));
+        }
+        for (app, endpoint) in endpoints {
+            places.insert((&self.config, app.to_string(), endpoint.to_string()));
+            places.insert((&self.config, app.to_string(), APPLICATION.to_owned()));
+        }
+        let items = batch_get(&self.table.client, &places).await?;
+        let records = items.get(&self.table.name).map(Vec::as_slice).unwrap_or_default();
+        let config = items.get(&self.config).map(Vec::as_slice).unwrap_or_default();
+        Ok(Known { deliveries: records_of(records), endpoints: endpoints_of(config) })
+    }
+
+    async fn record_successes(&self, done: &[Delivery]) -> Vec<DeliveryKey> {
+        let failed = batch_put(&self.table, done.iter().map(delivery_item).collect()).await;
+        failed.iter().filter_map(|(pk, sk)| Some((pk.parse().ok()?, sk.parse().ok()?))).collect()
+    }
+
+    async fn record(&self, delivery: &Delivery) -> Result<bool, Unavailable> {
+        put_record(&self.table, delivery).await
+    }
+
+    async fn list_attempts(&self, attempts: &[(EndpointId, AttemptId, MessageId, Time)]) -> Result<(), Unavailable> {
+        let items =
+            attempts.iter().map(|(endpoint, attempt, message, at)| attempt_item(*endpoint, *attempt, *message, *at));
+        let failed = batch_put(&self.table, items.collect()).await;
+        if failed.is_empty() {
+            return Ok(());
+        }
+        Err(Unavailable::new("listing attempts", Cause(format!("{} could not be written", failed.len()))))
+    }
+}
+
+fn records_of(items: &[Item]) -> HashMap<DeliveryKey, Delivery> {
+    let found = items.iter().filter_map(|item| readable(item, delivery_from));
+    found.map(|delivery| ((delivery.endpoint, delivery.message), delivery)).collect()
+}
+
+/// The endpoints whose application is alive.
+fn endpoints_of(items: &[Item]) -> HashMap<EndpointId, Endpoint> {
+    let is_application = |item: &&Item| item.maybe_text("sk") == Some(APPLICATION);
+    let alive: HashSet<_> = items
+        .iter()
+        .filter(is_application)
+        .filter(|item| !is_gone(item))
+        .filter_map(|item| item.maybe_text("pk"))
+        .collect();
+    let endpoints = items.iter().filter(|item| !is_application(item));
+    let reachable = endpoints.filter(|item| item.maybe_text("pk").is_some_and(|app| alive.contains(app)));
+    let found = reachable.filter_map(|item| readable(item, document::<Endpoint>));
+    found.map(|endpoint| (endpoint.id, endpoint)).collect()
+}
+
+/// Writes a record in place of the revision before it; whether it stands now.
+pub(super) async fn put_record(table: &Table, delivery: &Delivery) -> Result<bool, Unavailable> {
+    let condition = match delivery.rev {
+        0 | 1 => Condition::absent(),
+        rev => Condition {
+            expression: "#rev = :before",
+            names: &[("#rev", "rev")],
+            values: vec![(":before", number(rev - 1))],
+        },
+    };
+    let item = delivery_item(delivery);
+    match table.put_if(item.clone(), condition).await? {
+        Put::Written => Ok(true),
+        // The very same record: it was written, and the answer was lost.
+        Put::Refused(standing) => Ok(standing == item),
+        Put::Conflict => Err(Unavailable::new("recording a delivery", Cause("conflict".to_owned()))),
+    }
+}

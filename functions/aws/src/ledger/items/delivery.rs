@@ -1,0 +1,179 @@
+use postrider_core::{
+    blob,
+    delivery::{Delivery, Reason, State},
+    ids::{AttemptId, EndpointId, Id as _, MessageId},
+    ports::{DeliveryKey, LANES},
+    time::Time,
+};
+
+use super::{expires, set_expires};
+use crate::dynamo::{BadItem, Fields as _, Item, bytes, keyed, number, size, text};
+
+/// Its presence puts a delivery in the index.
+pub(in crate::ledger) const LANE: &str = "lane";
+
+const WAITING: &str = "w";
+const SUCCEEDED: &str = "s";
+const FAILED: &str = "f";
+const CANCELED: &str = "c";
+
+const REASONS: [Reason; 5] =
+    [Reason::Exhausted, Reason::EndpointDisabled, Reason::EndpointDeleted, Reason::MessageGone, Reason::Malformed];
+
+/// The lane of an endpoint: its last byte is random.
+fn lane_of(endpoint: EndpointId) -> u8 {
+    endpoint.ksuid().bytes()[19] % LANES
+}
+
+/// A delivery's item: its attempts compressed where that saves a write unit.
+pub(in crate::ledger) fn delivery_item(delivery: &Delivery) -> Item {
+    let mut item = keyed(delivery.endpoint, delivery.message);
+    item.insert("app".to_owned(), text(delivery.app));
+    item.insert("round".to_owned(), number(delivery.round));
+    item.insert("tries".to_owned(), number(delivery.tries));
+    item.insert("rev".to_owned(), number(delivery.rev));
+    set_expires(&mut item, delivery.expires_at);
+    set_state(&mut item, delivery);
+    let log = serde_json::to_vec(&delivery.attempts).unwrap_or_default();
+    let beside = size(&item) + "log".len();
+    item.insert("log".to_owned(), bytes(blob::pack(&log, beside)));
+    item
+}
+
+fn set_state(item: &mut Item, delivery: &Delivery) {
+    let (code, why) = match delivery.state {
+        State::Waiting { due, parked } => {
+            item.insert("due".to_owned(), number(due.millis()));
+            if parked {
+                item.insert(LANE.to_owned(), text(lane_of(delivery.endpoint)));
+            }
+            (WAITING, None)
+        }
+        State::Succeeded => (SUCCEEDED, None),
+        State::Failed(reason) => (FAILED, Some(reason)),
+        State::Canceled(reason) => (CANCELED, Some(reason)),
+    };
+    item.insert("st".to_owned(), text(code));
+    if let Some(reason) = why {
+        item.insert("why".to_owned(), text(reason.as_str()));
+    }
+}
+
+/// Reads [`delivery_item`].
+pub(in crate::ledger) fn delivery_from(item: &Item) -> Result<Delivery, BadItem> {
+    let log = blob::unpack(item.bytes("log")?)?;
+    let (endpoint, message) = key_from(item)?;
+    Ok(Delivery {
+        app: item.parsed("app")?,
+        endpoint,
+        message,
+        state: state(item)?,
+        round: item.number("round")?,
+        tries: item.number("tries")?,
+        attempts: serde_json::from_slice(&log).map_err(|_| BadItem::Document)?,
+        expires_at: expires(item)?,
+        rev: item.number("rev")?,
+    })
+}
+
+fn state(item: &Item) -> Result<State, BadItem> {
+    match item.text("st")? {
+        WAITING => Ok(State::Waiting { due: due(item)?, parked: item.contains_key(LANE) }),
+        SUCCEEDED => Ok(State::Succeeded),
+        FAILED => reason(item).map(State::Failed),
+        CANCELED => reason(item).map(State::Canceled),
+        _ => Err(BadItem::Attribute("st")),
+    }
+}
+
+fn reason(item: &Item) -> Result<Reason, BadItem> {
+    let why = item.text("why")?;
+    REASONS.into_iter().find(|reason| reason.as_str() == why).ok_or(BadItem::Attribute("why"))
+}
+
+fn due(item: &Item) -> Result<Time, BadItem> {
+    item.number("due").map(Time::from_millis)
+}
+
+/// Which delivery an item, or its entry in the index, is of.
+fn key_from(item: &Item) -> Result<DeliveryKey, BadItem> {
+    Ok((item.parsed("pk")?, item.parsed("sk")?))
+}
+
+/// A delivery and its due time, as the index has them.
+pub(in crate::ledger) fn due_from(item: &Item) -> Result<(DeliveryKey, Time), BadItem> {
+    Ok((key_from(item)?, due(item)?))
+}
+
+/// The entry that lists an attempt.
+pub(in crate::ledger) fn attempt_item(
+    endpoint: EndpointId,
+    attempt: AttemptId,
+    message: MessageId,
+    expires_at: Time,
+) -> Item {
+    let mut item = keyed(endpoint, attempt);
+    item.insert("msg".to_owned(), text(message));
+    set_expires(&mut item, expires_at);
+    item
+}
+
+/// Reads [`attempt_item`].
+pub(in crate::ledger) fn attempt_from(item: &Item) -> Result<(AttemptId, MessageId), BadItem> {
+    Ok((item.parsed("sk")?, item.parsed("msg")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use postrider_core::{
+        delivery::{Attempt, FaultClass},
+        ids::{AppId, Ksuid},
+    };
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn attempt(n: u8, response: String) -> Attempt {
+        Attempt {
+            id: AttemptId::from_ksuid(Ksuid::from_bytes([n; 20])),
+            at: Time::from_micros(1_790_000_000_000_001),
+            millis: u64::from(n),
+            status: if n.is_multiple_of(2) { 0 } else { 503 },
+            fault: n.is_multiple_of(2).then_some(FaultClass::Timeout),
+            response,
+            url: "https://example.com/hook".to_owned(),
+        }
+    }
+
+    fn states() -> impl Strategy<Value = State> {
+        let reason = prop::sample::select(REASONS.to_vec());
+        prop_oneof![
+            (0..4_000_000_000_000_i64, any::<bool>())
+                .prop_map(|(due, parked)| State::Waiting { due: Time::from_millis(due), parked }),
+            Just(State::Succeeded),
+            reason.clone().prop_map(State::Failed),
+            reason.prop_map(State::Canceled),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn an_item_reads_back_as_the_delivery(state in states(), responses: Vec<String>, round: u32, rev: u64) {
+            let delivery = Delivery {
+                app: AppId::from_ksuid(Ksuid::from_bytes([1; 20])),
+                endpoint: EndpointId::from_ksuid(Ksuid::from_bytes([2; 20])),
+                message: MessageId::from_ksuid(Ksuid::from_bytes([3; 20])),
+                state,
+                round,
+                tries: 3,
+                attempts: (0_u8..).zip(responses).map(|(n, response)| attempt(n, response)).collect(),
+                expires_at: Time::from_secs(1_800_000_000),
+                rev,
+            };
+            let item = delivery_item(&delivery);
+            let parked = matches!(state, State::Waiting { parked: true, .. });
+            prop_assert_eq!(item.contains_key(LANE), parked);
+            prop_assert_eq!(delivery_from(&item).ok(), Some(delivery));
+        }
+    }
+}

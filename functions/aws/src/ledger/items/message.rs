@@ -1,0 +1,121 @@
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use postrider_core::{
+    blob,
+    ids::{EndpointId, Id as _},
+    message::Message,
+    time::Time,
+};
+
+use super::{expires, ksuids, set_expires};
+use crate::dynamo::{BadItem, Fields as _, Item, bytes, keyed, number, size, text};
+
+/// A message's item: its payload compressed where that saves a write unit.
+pub(in crate::ledger) fn message_item(message: &Message) -> Item {
+    let mut item = keyed(message.app, message.id);
+    item.insert("type".to_owned(), text(&message.event_type));
+    item.insert("at".to_owned(), number(message.at.micros()));
+    set_expires(&mut item, message.expires_at);
+    if let Some(event) = &message.event_id {
+        item.insert("event".to_owned(), text(event));
+    }
+    if let Some(channels) = &message.channels {
+        item.insert("channels".to_owned(), AttributeValue::L(channels.iter().map(text).collect()));
+    }
+    for (name, endpoints) in [("eps", &message.endpoints), ("held", &message.held)] {
+        if !endpoints.is_empty() {
+            let ids = endpoints.iter().flat_map(|id| id.ksuid().bytes()).collect();
+            item.insert(name.to_owned(), bytes(ids));
+        }
+    }
+    let beside = size(&item) + "payload".len();
+    item.insert("payload".to_owned(), bytes(blob::pack(message.payload.as_bytes(), beside)));
+    item
+}
+
+/// Reads [`message_item`].
+pub(in crate::ledger) fn message_from(item: &Item) -> Result<Message, BadItem> {
+    let payload = String::from_utf8(blob::unpack(item.bytes("payload")?)?);
+    Ok(Message {
+        id: item.parsed("sk")?,
+        app: item.parsed("pk")?,
+        event_type: item.text("type")?.to_owned(),
+        event_id: item.maybe_text("event").map(str::to_owned),
+        channels: channels(item)?,
+        payload: Arc::from(payload.map_err(|_| BadItem::Attribute("payload"))?),
+        at: item.number("at").map(Time::from_micros)?,
+        expires_at: expires(item)?,
+        endpoints: endpoints(item, "eps")?,
+        held: endpoints(item, "held")?,
+    })
+}
+
+fn channels(item: &Item) -> Result<Option<Vec<String>>, BadItem> {
+    let malformed = || BadItem::Attribute("channels");
+    let Some(value) = item.get("channels") else { return Ok(None) };
+    let list = value.as_l().map_err(|_| malformed())?;
+    let texts = list.iter().map(|channel| channel.as_s().cloned().map_err(|_| malformed()));
+    texts.collect::<Result<_, _>>().map(Some)
+}
+
+fn endpoints(item: &Item, name: &'static str) -> Result<Vec<EndpointId>, BadItem> {
+    let ids = ksuids(item.maybe_bytes(name).unwrap_or_default(), name)?;
+    Ok(ids.into_iter().map(EndpointId::from_ksuid).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use postrider_core::ids::{AppId, Ksuid, MessageId};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn message(payload: &str, ids: &[[u8; 20]], channels: Option<Vec<String>>, event_id: Option<String>) -> Message {
+        let endpoints: Vec<_> = ids.iter().map(|id| EndpointId::from_ksuid(Ksuid::from_bytes(*id))).collect();
+        Message {
+            id: MessageId::from_ksuid(Ksuid::from_bytes([1; 20])),
+            app: AppId::from_ksuid(Ksuid::from_bytes([2; 20])),
+            event_type: "invoice.paid".to_owned(),
+            event_id,
+            channels,
+            payload: payload.into(),
+            at: Time::from_micros(1_790_000_000_000_001),
+            expires_at: Time::from_secs(1_800_000_000),
+            held: endpoints.iter().rev().copied().collect(),
+            endpoints,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_item_reads_back_as_the_message(
+            payload: String,
+            ids in prop::collection::vec(any::<[u8; 20]>(), 0..5),
+            channels: Option<Vec<String>>,
+            event_id: Option<String>,
+        ) {
+            let message = message(&payload, &ids, channels, event_id);
+            prop_assert_eq!(message_from(&message_item(&message)).ok(), Some(message));
+        }
+    }
+
+    #[test]
+    fn a_kilobyte_that_compresses_takes_one_write_unit() {
+        let payload = format!("{{\"lines\":[{}]}}", "\"a line of an invoice\",".repeat(44));
+        let item = message_item(&message(&payload, &[[3; 20]], None, None));
+        assert!(payload.len() > 1_000);
+        assert!(size(&item) <= 1_024);
+    }
+
+    #[test]
+    fn a_damaged_item_is_an_error() {
+        let mut item = message_item(&message("{}", &[[3; 20]], None, None));
+        item.insert("eps".to_owned(), bytes(vec![0; 21]));
+        assert!(message_from(&item).is_err());
+        item.remove("eps");
+        assert!(message_from(&item).is_ok());
+        item.remove("payload");
+        assert!(message_from(&item).is_err());
+    }
+}

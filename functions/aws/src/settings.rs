@@ -1,0 +1,280 @@
+//! Configuration from the environment: one `from_env` for each function, and no other place that reads it.
+//!
+//! | variable | unit | default | used by |
+//! | --- | --- | --- | --- |
+//! | `POSTRIDER_CONFIG_TABLE` | table name | required | ingest, api, delivery |
+//! | `POSTRIDER_LEDGER_TABLE` | table name | required | all |
+//! | `POSTRIDER_KEYRING` | ARN or name of a secret | required | ingest, api, delivery |
+//! | `POSTRIDER_QUEUE_URL` | URL | required | all |
+//! | `POSTRIDER_DEAD_LETTER_QUEUE_URL` | URL | required | delivery |
+//! | `POSTRIDER_RETRY_SCHEDULE` | waits such as `5s,5m,2h`; empty: one attempt | `5s,5m,30m,2h,5h,10h,14h,20h,24h` | delivery |
+//! | `POSTRIDER_ATTEMPT_TIMEOUT_SECONDS` | seconds, 1–30 | 15 | delivery |
+//! | `POSTRIDER_PARK_AFTER_SECONDS` | seconds, 0–900 | 900 | delivery |
+//! | `POSTRIDER_MAX_RECEIVES` | receives, 1–1000 | 10 | delivery |
+//! | `POSTRIDER_ALLOWED_NETWORKS` | networks such as `127.0.0.0/8`, by comma | none | delivery, api |
+//! | `POSTRIDER_EXTRA_CA_PEM` | certificates as PEM | none | delivery |
+//! | `POSTRIDER_LOG` | `error`, `warn`, `info`, `debug`, `trace` or `off` | `info` | all |
+//!
+//! Region, credentials and endpoints are the SDK's own variables, which Lambda sets.
+
+use std::{ops::RangeInclusive, str::FromStr, time::Duration};
+
+use lambda_runtime::tracing::subscriber::filter::LevelFilter;
+use postrider_core::retry::Schedule;
+
+/// The example of Standard Webhooks.
+const DEFAULT_SCHEDULE: &str = "5s,5m,30m,2h,5h,10h,14h,20h,24h";
+
+/// A variable that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSetting {
+    /// It must be set.
+    #[error("{0} is not set")]
+    Missing(&'static str),
+    /// It says something else than it may.
+    #[error("{0}: {1}")]
+    Invalid(&'static str, String),
+}
+
+/// What ingest needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IngestSettings {
+    /// `POSTRIDER_CONFIG_TABLE`.
+    pub config_table: String,
+    /// `POSTRIDER_LEDGER_TABLE`.
+    pub ledger_table: String,
+    /// `POSTRIDER_KEYRING`.
+    pub keyring: String,
+    /// `POSTRIDER_QUEUE_URL`.
+    pub queue_url: String,
+    /// `POSTRIDER_LOG`.
+    pub log: LogLevel,
+}
+
+/// What delivery needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliverySettings {
+    /// `POSTRIDER_CONFIG_TABLE`.
+    pub config_table: String,
+    /// `POSTRIDER_LEDGER_TABLE`.
+    pub ledger_table: String,
+    /// `POSTRIDER_KEYRING`.
+    pub keyring: String,
+    /// `POSTRIDER_QUEUE_URL`.
+    pub queue_url: String,
+    /// `POSTRIDER_DEAD_LETTER_QUEUE_URL`.
+    pub dead_letter_queue_url: String,
+    /// `POSTRIDER_RETRY_SCHEDULE`.
+    pub schedule: Schedule,
+    /// `POSTRIDER_ATTEMPT_TIMEOUT_SECONDS`.
+    pub attempt_timeout: Duration,
+    /// `POSTRIDER_PARK_AFTER_SECONDS`: longer waits are parked.
+    pub park_after: Duration,
+    /// `POSTRIDER_MAX_RECEIVES`: the queue's redrive policy.
+    pub max_receives: u32,
+    /// `POSTRIDER_ALLOWED_NETWORKS`, as it is.
+    pub allowed_networks: String,
+    /// `POSTRIDER_EXTRA_CA_PEM`.
+    pub extra_ca_pem: Option<String>,
+    /// `POSTRIDER_LOG`.
+    pub log: LogLevel,
+}
+
+/// What the api needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiSettings {
+    /// `POSTRIDER_CONFIG_TABLE`.
+    pub config_table: String,
+    /// `POSTRIDER_LEDGER_TABLE`.
+    pub ledger_table: String,
+    /// `POSTRIDER_KEYRING`.
+    pub keyring: String,
+    /// `POSTRIDER_QUEUE_URL`.
+    pub queue_url: String,
+    /// `POSTRIDER_ALLOWED_NETWORKS`, as it is.
+    pub allowed_networks: String,
+    /// `POSTRIDER_LOG`.
+    pub log: LogLevel,
+}
+
+/// What the scheduler needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchedulerSettings {
+    /// `POSTRIDER_LEDGER_TABLE`.
+    pub ledger_table: String,
+    /// `POSTRIDER_QUEUE_URL`.
+    pub queue_url: String,
+    /// `POSTRIDER_LOG`.
+    pub log: LogLevel,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogLevel(pub(crate) LevelFilter);
+
+impl IngestSettings {
+    /// Reads the environment.
+    pub fn from_env() -> Result<Self, InvalidSetting> {
+        Self::from(Source(&environment))
+    }
+
+    fn from(source: Source<'_>) -> Result<Self, InvalidSetting> {
+        Ok(Self {
+            config_table: source.required("POSTRIDER_CONFIG_TABLE")?,
+            ledger_table: source.required("POSTRIDER_LEDGER_TABLE")?,
+            keyring: source.required("POSTRIDER_KEYRING")?,
+            queue_url: source.required("POSTRIDER_QUEUE_URL")?,
+            log: source.log()?,
+        })
+    }
+}
+
+impl DeliverySettings {
+    /// Reads the environment.
+    pub fn from_env() -> Result<Self, InvalidSetting> {
+        Self::from(Source(&environment))
+    }
+
+    fn from(source: Source<'_>) -> Result<Self, InvalidSetting> {
+        let seconds = |name, default, limits| source.number(name, default, limits).map(Duration::from_secs);
+        Ok(Self {
+            config_table: source.required("POSTRIDER_CONFIG_TABLE")?,
+            ledger_table: source.required("POSTRIDER_LEDGER_TABLE")?,
+            keyring: source.required("POSTRIDER_KEYRING")?,
+            queue_url: source.required("POSTRIDER_QUEUE_URL")?,
+            dead_letter_queue_url: source.required("POSTRIDER_DEAD_LETTER_QUEUE_URL")?,
+            schedule: source.schedule()?,
+            attempt_timeout: seconds("POSTRIDER_ATTEMPT_TIMEOUT_SECONDS", 15, 1..=30)?,
+            park_after: seconds("POSTRIDER_PARK_AFTER_SECONDS", 900, 0..=900)?,
+            max_receives: source.number("POSTRIDER_MAX_RECEIVES", 10, 1..=1_000)?,
+            allowed_networks: source.optional("POSTRIDER_ALLOWED_NETWORKS").unwrap_or_default(),
+            extra_ca_pem: source.optional("POSTRIDER_EXTRA_CA_PEM"),
+            log: source.log()?,
+        })
+    }
+}
+
+impl ApiSettings {
+    /// Reads the environment.
+    pub fn from_env() -> Result<Self, InvalidSetting> {
+        Self::from(Source(&environment))
+    }
+
+    fn from(source: Source<'_>) -> Result<Self, InvalidSetting> {
+        Ok(Self {
+            config_table: source.required("POSTRIDER_CONFIG_TABLE")?,
+            ledger_table: source.required("POSTRIDER_LEDGER_TABLE")?,
+            keyring: source.required("POSTRIDER_KEYRING")?,
+            queue_url: source.required("POSTRIDER_QUEUE_URL")?,
+            allowed_networks: source.optional("POSTRIDER_ALLOWED_NETWORKS").unwrap_or_default(),
+            log: source.log()?,
+        })
+    }
+}
+
+impl SchedulerSettings {
+    /// Reads the environment.
+    pub fn from_env() -> Result<Self, InvalidSetting> {
+        Self::from(Source(&environment))
+    }
+
+    fn from(source: Source<'_>) -> Result<Self, InvalidSetting> {
+        Ok(Self {
+            ledger_table: source.required("POSTRIDER_LEDGER_TABLE")?,
+            queue_url: source.required("POSTRIDER_QUEUE_URL")?,
+            log: source.log()?,
+        })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where configuration comes in")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Where variables come from.
+#[derive(Clone, Copy)]
+struct Source<'a>(&'a dyn Fn(&str) -> Option<String>);
+
+impl Source<'_> {
+    /// Unset and empty are the same: a template's empty parameter is an empty variable.
+    fn optional(self, name: &str) -> Option<String> {
+        self.0(name).filter(|value| !value.trim().is_empty())
+    }
+
+    fn required(self, name: &'static str) -> Result<String, InvalidSetting> {
+        self.optional(name).ok_or(InvalidSetting::Missing(name))
+    }
+
+    fn number<T: FromStr + PartialOrd + std::fmt::Display>(
+        self,
+        name: &'static str,
+        default: T,
+        limits: RangeInclusive<T>,
+    ) -> Result<T, InvalidSetting> {
+        let Some(text) = self.optional(name) else { return Ok(default) };
+        let (low, high) = (limits.start(), limits.end());
+        let number = text.trim().parse().ok().filter(|number| limits.contains(number));
+        number.ok_or_else(|| InvalidSetting::Invalid(name, format!("must be a whole number, {low} to {high}")))
+    }
+
+    /// Here an empty one counts: it means a single attempt.
+    fn schedule(self) -> Result<Schedule, InvalidSetting> {
+        const NAME: &str = "POSTRIDER_RETRY_SCHEDULE";
+        let text = self.0(NAME).unwrap_or_else(|| DEFAULT_SCHEDULE.to_owned());
+        text.parse()
+            .map_err(|error: postrider_core::retry::InvalidSchedule| InvalidSetting::Invalid(NAME, error.to_string()))
+    }
+
+    fn log(self) -> Result<LogLevel, InvalidSetting> {
+        const NAME: &str = "POSTRIDER_LOG";
+        let text = self.optional(NAME).unwrap_or_else(|| "info".to_owned());
+        let level = text
+            .trim()
+            .parse()
+            .map_err(|_| InvalidSetting::Invalid(NAME, "must be error, warn, info, debug, trace or off".to_owned()));
+        level.map(LogLevel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(name: &str) -> Option<String> {
+        let required = ["CONFIG_TABLE", "LEDGER_TABLE", "KEYRING", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"];
+        let name = name.strip_prefix("POSTRIDER_")?;
+        required.contains(&name).then(|| name.to_lowercase())
+    }
+
+    fn with(name: &'static str, value: &'static str) -> impl Fn(&str) -> Option<String> {
+        move |asked| if asked == name { Some(value.to_owned()) } else { variables(asked) }
+    }
+
+    #[test]
+    fn the_required_ones_are_enough() {
+        let settings = DeliverySettings::from(Source(&variables)).expect("settings");
+        assert_eq!(settings.attempt_timeout, Duration::from_secs(15));
+        assert_eq!(settings.schedule, DEFAULT_SCHEDULE.parse().expect("a schedule"));
+        assert!(IngestSettings::from(Source(&variables)).is_ok());
+        assert!(ApiSettings::from(Source(&variables)).is_ok());
+        assert!(SchedulerSettings::from(Source(&variables)).is_ok());
+    }
+
+    #[test]
+    fn errors_name_the_variable() {
+        let of = |name, value| DeliverySettings::from(Source(&with(name, value))).map(drop);
+        let message = |name, value| of(name, value).expect_err("an error").to_string();
+        assert_eq!(message("POSTRIDER_KEYRING", ""), "POSTRIDER_KEYRING is not set");
+        for (name, value) in [
+            ("POSTRIDER_ATTEMPT_TIMEOUT_SECONDS", "31"),
+            ("POSTRIDER_PARK_AFTER_SECONDS", "-1"),
+            ("POSTRIDER_MAX_RECEIVES", "many"),
+            ("POSTRIDER_RETRY_SCHEDULE", "5x"),
+            ("POSTRIDER_LOG", "loud"),
+        ] {
+            assert!(message(name, value).starts_with(name), "{name}");
+        }
+        assert!(of("POSTRIDER_RETRY_SCHEDULE", "").is_ok());
+    }
+}

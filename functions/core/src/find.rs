@@ -1,0 +1,93 @@
+//! From what a path says (an id or a uid) to what it means for this caller. What is not theirs is not found.
+
+use crate::{
+    claim::ClaimKey,
+    entity::{Application, Endpoint},
+    ids::{AppId, EndpointId, Id, MessageId},
+    message::Message,
+    ports::{Claims, Directory, Messages},
+    problem::Problem,
+    rules::is_name,
+    time::Time,
+    token::Caller,
+};
+
+/// How an entity is named in a path.
+enum Named<'a, I> {
+    Id(I),
+    Uid(&'a str),
+    Nothing,
+}
+
+fn named<I: Id>(text: &str) -> Named<'_, I> {
+    match text.parse() {
+        Ok(id) => Named::Id(id),
+        Err(_) if is_name(text) && !text.starts_with(I::PREFIX) => Named::Uid(text),
+        Err(_) => Named::Nothing,
+    }
+}
+
+/// The application, if there is one that the caller may see.
+pub(crate) async fn application_if_any<D: Directory>(
+    directory: &D,
+    caller: &Caller,
+    segment: &str,
+) -> Result<Option<Application>, Problem> {
+    let id = match named::<AppId>(segment) {
+        Named::Id(id) => Some(id),
+        Named::Uid(uid) => directory.application_id(&caller.org, uid).await?,
+        Named::Nothing => None,
+    };
+    let Some(id) = id.filter(|id| caller.app.is_none_or(|own| own == *id)) else { return Ok(None) };
+    Ok(directory.application(id).await?.filter(|app| app.org == caller.org))
+}
+
+/// The application; 404 if there is none that the caller may see.
+pub(crate) async fn application<D: Directory>(
+    directory: &D,
+    caller: &Caller,
+    segment: &str,
+) -> Result<Application, Problem> {
+    application_if_any(directory, caller, segment).await?.ok_or_else(|| Problem::not_found("Application"))
+}
+
+/// An endpoint of the application, if there is one.
+pub(crate) async fn endpoint_if_any<D: Directory>(
+    directory: &D,
+    app: AppId,
+    segment: &str,
+) -> Result<Option<Endpoint>, Problem> {
+    let id = match named::<EndpointId>(segment) {
+        Named::Id(id) => Some(id),
+        Named::Uid(uid) => directory.endpoint_id(app, uid).await?,
+        Named::Nothing => None,
+    };
+    let Some(id) = id else { return Ok(None) };
+    Ok(directory.endpoint(app, id).await?)
+}
+
+/// An endpoint of the application; 404 if there is none.
+pub(crate) async fn endpoint<D: Directory>(directory: &D, app: AppId, segment: &str) -> Result<Endpoint, Problem> {
+    endpoint_if_any(directory, app, segment).await?.ok_or_else(|| Problem::not_found("Endpoint"))
+}
+
+/// A message of the application, by id or `eventId`, unless it has expired.
+pub(crate) async fn message<R: Messages + Claims>(
+    record: &R,
+    app: AppId,
+    segment: &str,
+    now: Time,
+) -> Result<Message, Problem> {
+    let unknown = || Problem::not_found("Message");
+    let (id, event_id) = match named::<MessageId>(segment) {
+        Named::Id(id) => (id, None),
+        Named::Uid(uid) => {
+            let claim = record.standing(&ClaimKey::EventId(app, uid.to_owned())).await?.ok_or_else(unknown)?;
+            (MessageId::from_ksuid(claim.id), Some(uid))
+        }
+        Named::Nothing => return Err(unknown()),
+    };
+    let found = record.message(app, id).await?;
+    let is_meant = |message: &Message| event_id.is_none_or(|event_id| message.event_id.as_deref() == Some(event_id));
+    found.filter(|message| !message.has_expired(now) && is_meant(message)).ok_or_else(unknown)
+}

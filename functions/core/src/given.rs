@@ -1,0 +1,82 @@
+//! Fields of a request that may be absent, `null`, or have a value: three different things in a PATCH.
+
+use serde::{Deserialize, Deserializer};
+
+/// A field as it was given. Needs `#[serde(default)]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Given<T> {
+    /// Not in the request: keep what is.
+    #[default]
+    Absent,
+    /// `null`: clear it.
+    Null,
+    /// A new value.
+    Value(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::Null, Self::Value))
+    }
+}
+
+impl<T> Given<T> {
+    /// The value, if one was given.
+    pub const fn value(&self) -> Option<&T> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Absent | Self::Null => None,
+        }
+    }
+
+    /// The value, if one was given.
+    pub const fn value_mut(&mut self) -> Option<&mut T> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Absent | Self::Null => None,
+        }
+    }
+
+    /// The value, if one was given.
+    pub fn into_value(self) -> Option<T> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Absent | Self::Null => None,
+        }
+    }
+
+    /// This field, or if it is absent the other one of the same meaning.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        match self {
+            Self::Absent => other,
+            given => given,
+        }
+    }
+
+    /// Changes a stored field as a PATCH does.
+    pub fn apply(self, stored: &mut Option<T>) {
+        match self {
+            Self::Absent => {}
+            Self::Null => *stored = None,
+            Self::Value(value) => *stored = Some(value),
+        }
+    }
+
+    /// Changes a stored field that is never unset: `null` makes it empty.
+    pub fn apply_or_default(self, stored: &mut T)
+    where
+        T: Default,
+    {
+        match self {
+            Self::Absent => {}
+            Self::Null => *stored = T::default(),
+            Self::Value(value) => *stored = value,
+        }
+    }
+}
+
+/// For `Option` fields that may be absent but not `null`; with `#[serde(default)]`.
+pub fn not_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}

@@ -1,0 +1,123 @@
+//! Attempts: one, an endpoint's, and a message's.
+
+use serde::Serialize;
+
+use super::{AttemptFilter, History, Status, attempt_list::OfEndpoint, message_attempts::OfMessage};
+use crate::{
+    delivery::{Attempt, Delivery},
+    find,
+    ids::{AttemptId, EndpointId, MessageId},
+    message::Message,
+    page::{self, Ask, Page},
+    ports::{Directory, Record},
+    problem::Problem,
+    time::Time,
+    token::Caller,
+};
+
+/// An attempt as it is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttemptOut {
+    /// Its identifier.
+    pub id: AttemptId,
+    msg_id: MessageId,
+    endpoint_id: EndpointId,
+    url: String,
+    response: String,
+    response_status_code: u16,
+    response_duration_ms: u64,
+    status: Status,
+    status_text: &'static str,
+    trigger_type: u8,
+    timestamp: Time,
+}
+
+impl AttemptOut {
+    /// Without content its response is `{}`.
+    pub(super) fn new(delivery: &Delivery, attempt: &Attempt, with_content: bool) -> Self {
+        let status = Status::of_attempt(attempt);
+        Self {
+            id: attempt.id,
+            msg_id: delivery.message,
+            endpoint_id: delivery.endpoint,
+            url: attempt.url.clone(),
+            response: if with_content { attempt.response.clone() } else { "{}".to_owned() },
+            response_status_code: attempt.status,
+            response_duration_ms: attempt.millis,
+            status,
+            status_text: status.text(),
+            // Scheduled; attempts by hand are yet to come.
+            trigger_type: 0,
+            timestamp: attempt.at,
+        }
+    }
+}
+
+impl<D: Directory, R: Record> History<'_, D, R> {
+    /// The attempts at one endpoint, newest first.
+    pub async fn attempts_of_endpoint(
+        &self,
+        caller: &Caller,
+        app: &str,
+        endpoint: &str,
+        ask: Ask<AttemptId>,
+        filter: AttemptFilter,
+    ) -> Result<Page<AttemptOut>, Problem> {
+        let app = find::application(self.directory, caller, app).await?.id;
+        let endpoint = find::endpoint(self.directory, app, endpoint).await?.id;
+        let ask = filter.message.window.ask(ask);
+        page::page(&OfEndpoint { record: self.record, now: self.now, app, endpoint, filter }, ask, false).await
+    }
+
+    /// The attempts to deliver one message, newest first; at one endpoint only, if it is given.
+    pub async fn attempts_of_message(
+        &self,
+        caller: &Caller,
+        app: &str,
+        message: &str,
+        endpoint: Option<&str>,
+        ask: Ask<AttemptId>,
+        filter: AttemptFilter,
+    ) -> Result<Page<AttemptOut>, Problem> {
+        let message = self.find_message(caller, app, message).await?;
+        let endpoints = match endpoint {
+            Some(segment) => vec![find::endpoint(self.directory, message.app, segment).await?.id],
+            None => everywhere(&message),
+        };
+        let ask = filter.message.window.ask(ask);
+        page::page(&OfMessage { record: self.record, message, endpoints, filter }, ask, false).await
+    }
+
+    /// One attempt of a message.
+    pub async fn attempt(
+        &self,
+        caller: &Caller,
+        app: &str,
+        message: &str,
+        attempt: &str,
+    ) -> Result<AttemptOut, Problem> {
+        let message = self.find_message(caller, app, message).await?;
+        let unknown = || Problem::not_found("Attempt");
+        let id: AttemptId = attempt.parse().map_err(|_| unknown())?;
+        let likely = everywhere(&message).into_iter().filter(|endpoint| id.may_be_of(*endpoint));
+        let keys: Vec<_> = likely.map(|endpoint| (endpoint, message.id)).collect();
+        if keys.is_empty() {
+            return Err(unknown());
+        }
+        let deliveries = self.record.deliveries_by_key(&keys).await?;
+        let found = deliveries.values().find_map(|delivery| {
+            let attempt = delivery.attempts.iter().find(|attempt| attempt.id == id)?;
+            Some(AttemptOut::new(delivery, attempt, true))
+        });
+        found.ok_or_else(unknown)
+    }
+}
+
+/// Every endpoint a message may have been sent to, in order.
+pub(super) fn everywhere(message: &Message) -> Vec<EndpointId> {
+    let mut all: Vec<_> = message.endpoints.iter().chain(&message.held).copied().collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}

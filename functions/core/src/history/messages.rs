@@ -1,0 +1,95 @@
+//! Messages: one, and an application's by time.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{History, MessageFilter};
+use crate::{
+    find,
+    ids::{AppId, MessageId},
+    message::Message,
+    page::{self, Ask, Batch, List, Page, Part},
+    ports::{Directory, Record},
+    problem::Problem,
+    time::Time,
+    token::Caller,
+};
+
+/// A message as it is answered.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageOut {
+    event_id: Option<String>,
+    event_type: String,
+    /// The JSON text as it was published.
+    payload: Box<RawValue>,
+    channels: Option<Vec<String>>,
+    id: MessageId,
+    timestamp: Time,
+}
+
+/// Shows a message. Without content its payload is `{}`.
+pub fn message_out(message: &Message, with_content: bool) -> MessageOut {
+    let text = if with_content { &message.payload } else { "{}" };
+    MessageOut {
+        event_id: message.event_id.clone(),
+        event_type: message.event_type.clone(),
+        payload: RawValue::from_string(text.to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned()),
+        channels: message.channels.clone(),
+        id: message.id,
+        timestamp: message.at,
+    }
+}
+
+impl<D: Directory, R: Record> History<'_, D, R> {
+    /// An application's messages, newest first.
+    pub async fn messages(
+        &self,
+        caller: &Caller,
+        app: &str,
+        ask: Ask<MessageId>,
+        filter: MessageFilter,
+    ) -> Result<Page<MessageOut>, Problem> {
+        let app = find::application(self.directory, caller, app).await?.id;
+        let ask = filter.window.ask(ask);
+        page::page(&Messages { record: self.record, now: self.now, app, filter }, ask, false).await
+    }
+
+    /// One message, by id or `eventId`.
+    pub async fn message(
+        &self,
+        caller: &Caller,
+        app: &str,
+        segment: &str,
+        with_content: bool,
+    ) -> Result<MessageOut, Problem> {
+        Ok(message_out(&self.find_message(caller, app, segment).await?, with_content))
+    }
+
+    pub(super) async fn find_message(&self, caller: &Caller, app: &str, segment: &str) -> Result<Message, Problem> {
+        let app = find::application(self.directory, caller, app).await?.id;
+        find::message(self.record, app, segment, self.now).await
+    }
+}
+
+struct Messages<'a, R> {
+    record: &'a R,
+    now: Time,
+    app: AppId,
+    filter: MessageFilter,
+}
+
+impl<R: Record> List for Messages<'_, R> {
+    type Key = MessageId;
+    type Row = MessageOut;
+
+    async fn read(&self, part: Part<MessageId>) -> Result<Batch<MessageId, MessageOut>, Problem> {
+        let Some(span) = self.filter.window.span(&part) else { return Ok(Batch::end()) };
+        let found = self.record.messages(self.app, &span).await?;
+        let row = |message: &Message| {
+            let is_shown = !message.has_expired(self.now) && self.filter.passes(message);
+            (message.id, is_shown.then(|| message_out(message, !self.filter.without_content)))
+        };
+        Ok(Batch::of(found.iter().map(row).collect(), part.limit))
+    }
+}

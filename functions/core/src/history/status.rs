@@ -1,0 +1,65 @@
+//! How far a delivery is, in the contract's numbers.
+
+use serde::{Serialize, Serializer};
+
+use crate::{
+    delivery::{Attempt, Delivery, State},
+    time::Time,
+};
+
+/// The contract's status, shown as its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// A 2xx was received.
+    Success = 0,
+    /// Nothing was tried yet.
+    Pending = 1,
+    /// It ended otherwise.
+    Fail = 2,
+    /// It will be tried again.
+    Sending = 3,
+}
+
+impl Status {
+    /// From its number.
+    pub const fn of_number(number: u64) -> Option<Self> {
+        match number {
+            0 => Some(Self::Success),
+            1 => Some(Self::Pending),
+            2 => Some(Self::Fail),
+            3 => Some(Self::Sending),
+            _ => None,
+        }
+    }
+
+    /// `statusText`.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Pending => "pending",
+            Self::Fail => "fail",
+            Self::Sending => "sending",
+        }
+    }
+
+    /// Of one attempt.
+    pub(super) const fn of_attempt(attempt: &Attempt) -> Self {
+        if attempt.succeeded() { Self::Success } else { Self::Fail }
+    }
+
+    /// Of a delivery and its next attempt; one without a record is pending.
+    pub(super) fn of_delivery(delivery: Option<&Delivery>) -> (Self, Option<Time>) {
+        match delivery.map(|delivery| delivery.state) {
+            None => (Self::Pending, None),
+            Some(State::Waiting { due, .. }) => (Self::Sending, Some(due)),
+            Some(State::Succeeded) => (Self::Success, None),
+            Some(State::Failed(_) | State::Canceled(_)) => (Self::Fail, None),
+        }
+    }
+}
+
+impl Serialize for Status {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(*self as u8)
+    }
+}

@@ -1,0 +1,278 @@
+//! Applications.
+
+use serde::Deserialize;
+
+use super::{ApplicationOut, Made, Manager, TRIES, audit, busy, touched, uid_of_put, written};
+use crate::{
+    entity::{Application, Metadata},
+    find,
+    given::{Given, not_null},
+    ids::{AppId, Id as _, Ksuid},
+    page::{self, Ask, Batch, List, Page, Part},
+    ports::{Ambient, Directory, Keys, Saved, Scan},
+    problem::Problem,
+    rules::Check,
+    token::Caller,
+};
+
+/// The body of POST and PUT.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApplicationIn {
+    name: String,
+    #[serde(default)]
+    uid: Given<String>,
+    #[serde(default)]
+    throttle_rate: Option<u16>,
+    #[serde(default)]
+    rate_limit: Option<u16>,
+    #[serde(default)]
+    metadata: Option<Metadata>,
+}
+
+/// The body of PATCH.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApplicationPatch {
+    #[serde(default, deserialize_with = "not_null")]
+    name: Option<String>,
+    #[serde(default)]
+    uid: Given<String>,
+    #[serde(default)]
+    throttle_rate: Given<u16>,
+    #[serde(default)]
+    rate_limit: Given<u16>,
+    #[serde(default)]
+    metadata: Given<Metadata>,
+}
+
+fn check(name: Option<&String>, uid: &Given<String>, metadata: Option<&Metadata>) -> Check {
+    let mut check = Check::default();
+    if let Some(name) = name {
+        if name.is_empty() {
+            check.fail(&["body", "name"], "must not be empty");
+        }
+        check.text("name", name);
+    }
+    check.uid("uid", uid.value().map(String::as_str), AppId::PREFIX);
+    if let Some(metadata) = metadata {
+        check.metadata(metadata);
+    }
+    check
+}
+
+impl ApplicationIn {
+    /// Checks every rule of the contract.
+    pub fn check(&self) -> Result<(), Problem> {
+        let mut check = check(Some(&self.name), &self.uid, self.metadata.as_ref());
+        check.rates(self.throttle_rate, self.rate_limit);
+        check.finish()
+    }
+
+    fn fill(&self, app: &mut Application, uid: Option<String>) {
+        app.uid = uid;
+        app.name.clone_from(&self.name);
+        app.throttle_rate = self.throttle_rate.or(self.rate_limit);
+        app.metadata = self.metadata.clone().unwrap_or_default();
+    }
+
+    fn create(&self, caller: &Caller, id: Ksuid, uid: Option<String>) -> Application {
+        let mut app = Application {
+            id: AppId::from_ksuid(id),
+            org: caller.org.clone(),
+            uid: None,
+            name: String::new(),
+            throttle_rate: None,
+            metadata: Metadata::new(),
+            created_at: id.time(),
+            updated_at: id.time(),
+            rev: 1,
+        };
+        self.fill(&mut app, uid);
+        app
+    }
+}
+
+impl ApplicationPatch {
+    fn check(&self) -> Result<(), Problem> {
+        let mut check = check(self.name.as_ref(), &self.uid, self.metadata.value());
+        check.rates(self.throttle_rate.into_value(), self.rate_limit.into_value());
+        check.finish()
+    }
+
+    fn apply(&self, app: &mut Application) {
+        if let Some(name) = &self.name {
+            app.name.clone_from(name);
+        }
+        self.uid.clone().apply(&mut app.uid);
+        self.throttle_rate.or(self.rate_limit).apply(&mut app.throttle_rate);
+        self.metadata.clone().apply_or_default(&mut app.metadata);
+    }
+}
+
+impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
+    /// The organization's applications by id.
+    pub async fn applications(
+        &self,
+        caller: &Caller,
+        ask: Ask<AppId>,
+        ascending: bool,
+    ) -> Result<Page<ApplicationOut>, Problem> {
+        caller.must_be_organization()?;
+        page::page(&Applications { directory: self.directory, caller }, ask, ascending).await
+    }
+
+    /// One application, by id or uid.
+    pub async fn application(&self, caller: &Caller, segment: &str) -> Result<ApplicationOut, Problem> {
+        Ok(find::application(self.directory, caller, segment).await?.into())
+    }
+
+    /// Creates an application under `id`. With `get_if_exists`, one that has the uid already is given as it is.
+    pub async fn create_application(
+        &self,
+        caller: &Caller,
+        id: Ksuid,
+        body: &ApplicationIn,
+        get_if_exists: bool,
+    ) -> Result<Made<ApplicationOut>, Problem> {
+        caller.must_be_organization()?;
+        body.check()?;
+        let new = body.create(caller, id, body.uid.value().cloned());
+        if get_if_exists
+            && let Some(uid) = &new.uid
+            && let Some(found) = find::application_if_any(self.directory, caller, uid).await?
+        {
+            let made = if found.id == new.id { Made::Created(found) } else { Made::Existing(found) };
+            return Ok(made.map(Into::into));
+        }
+        let uid = new.uid.clone();
+        match self.insert_application(caller, new).await? {
+            Some(app) => Ok(Made::Created(app.into())),
+            None if get_if_exists => self.application_with(caller, uid.as_deref()).await.map(Made::Existing),
+            None => Err(uid_taken()),
+        }
+    }
+
+    /// Stores a new application; nothing if its uid is taken. What stands under its id is an earlier try's.
+    async fn insert_application(&self, caller: &Caller, new: Application) -> Result<Option<Application>, Problem> {
+        for _ in 0..TRIES {
+            match self.directory.save_application(&new, None).await? {
+                Saved::Done => {
+                    audit!("application.created", caller, app = %new.id);
+                    return Ok(Some(new));
+                }
+                Saved::UidTaken => return Ok(None),
+                Saved::Stale => {}
+            }
+            if let Some(own) = self.directory.application(new.id).await?.filter(|app| app.org == caller.org) {
+                return Ok(Some(own));
+            }
+        }
+        Err(busy())
+    }
+
+    async fn application_with(&self, caller: &Caller, uid: Option<&str>) -> Result<ApplicationOut, Problem> {
+        let found = match uid {
+            Some(uid) => find::application_if_any(self.directory, caller, uid).await?,
+            None => None,
+        };
+        found.map(Into::into).ok_or_else(uid_taken)
+    }
+
+    /// Replaces an application, or creates one under `id`.
+    pub async fn put_application(
+        &self,
+        caller: &Caller,
+        id: Ksuid,
+        segment: &str,
+        body: &ApplicationIn,
+    ) -> Result<Made<ApplicationOut>, Problem> {
+        caller.must_be_organization()?;
+        body.check()?;
+        let uid = uid_of_put(&body.uid, segment, AppId::PREFIX);
+        for _ in 0..TRIES {
+            let Some(old) = find::application_if_any(self.directory, caller, segment).await? else {
+                if uid.is_none() {
+                    return Err(Problem::not_found("Application"));
+                }
+                let created = self.insert_application(caller, body.create(caller, id, uid)).await?;
+                return created.map(|app| Made::Created(app.into())).ok_or_else(uid_taken);
+            };
+            let mut new = old.clone();
+            body.fill(&mut new, uid.clone());
+            if self.replace_application(caller, &mut new, &old).await? {
+                return Ok(Made::Existing(new.into()));
+            }
+        }
+        Err(busy())
+    }
+
+    /// Changes some fields.
+    pub async fn patch_application(
+        &self,
+        caller: &Caller,
+        segment: &str,
+        patch: &ApplicationPatch,
+    ) -> Result<ApplicationOut, Problem> {
+        caller.must_be_organization()?;
+        patch.check()?;
+        for _ in 0..TRIES {
+            let old = find::application(self.directory, caller, segment).await?;
+            let mut new = old.clone();
+            patch.apply(&mut new);
+            if self.replace_application(caller, &mut new, &old).await? {
+                return Ok(new.into());
+            }
+        }
+        Err(busy())
+    }
+
+    async fn replace_application(
+        &self,
+        caller: &Caller,
+        new: &mut Application,
+        old: &Application,
+    ) -> Result<bool, Problem> {
+        new.rev = old.rev + 1;
+        new.updated_at = touched(self.ambient.now(), old.updated_at);
+        let done = written(self.directory.save_application(new, Some(old)).await?, uid_taken)?;
+        if done {
+            audit!("application.updated", caller, app = %new.id);
+        }
+        Ok(done)
+    }
+
+    /// Deletes an application; everything under it is not found from then on.
+    pub async fn delete_application(&self, caller: &Caller, segment: &str) -> Result<(), Problem> {
+        caller.must_be_organization()?;
+        for _ in 0..TRIES {
+            let old = find::application(self.directory, caller, segment).await?;
+            if written(self.directory.delete_application(&old).await?, busy)? {
+                audit!("application.deleted", caller, app = %old.id);
+                return Ok(());
+            }
+        }
+        Err(busy())
+    }
+}
+
+fn uid_taken() -> Problem {
+    Problem::conflict("An application with this uid exists already")
+}
+
+struct Applications<'a, D> {
+    directory: &'a D,
+    caller: &'a Caller,
+}
+
+impl<D: Directory> List for Applications<'_, D> {
+    type Key = AppId;
+    type Row = ApplicationOut;
+
+    async fn read(&self, part: Part<AppId>) -> Result<Batch<AppId, ApplicationOut>, Problem> {
+        let after = part.after.map(|id| id.to_string());
+        let scan = Scan { after, ascending: part.ascending, limit: part.limit };
+        let found = self.directory.applications(&self.caller.org, &scan).await?;
+        Ok(Batch::of(found.into_iter().map(|app| (app.id, Some(app.into()))).collect(), part.limit))
+    }
+}

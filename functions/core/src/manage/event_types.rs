@@ -1,0 +1,298 @@
+//! Event types: their name is their key.
+//!
+//! Application tokens carry no feature flags, so they see only the types without one.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{EventTypeOut, Made, Manager, TRIES, TypeName, audit, busy, touched, written};
+use crate::{
+    entity::EventType,
+    given::{Given, not_null},
+    ids::Ksuid,
+    page::{self, Ask, Batch, List, Page, Part},
+    ports::{Ambient, Directory, Keys, Scan},
+    problem::Problem,
+    rules::{Check, is_name, json_size},
+    token::Caller,
+};
+
+/// All schemas of an event type, as JSON text in bytes.
+const SCHEMAS_LIMIT: usize = 262_144;
+
+/// The body of POST and PUT.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventTypeIn {
+    /// Looked at by POST only.
+    #[serde(default)]
+    name: Value,
+    description: String,
+    #[serde(default)]
+    archived: bool,
+    #[serde(default)]
+    deprecated: bool,
+    #[serde(default)]
+    schemas: Option<Map<String, Value>>,
+    #[serde(default)]
+    feature_flag: Option<String>,
+}
+
+/// The body of PATCH.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventTypePatch {
+    #[serde(default, deserialize_with = "not_null")]
+    description: Option<String>,
+    #[serde(default, deserialize_with = "not_null")]
+    archived: Option<bool>,
+    #[serde(default, deserialize_with = "not_null")]
+    deprecated: Option<bool>,
+    #[serde(default)]
+    schemas: Given<Map<String, Value>>,
+    #[serde(default)]
+    feature_flag: Given<String>,
+}
+
+/// What a list shows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EventTypesShown {
+    /// Archived ones as well.
+    pub archived: bool,
+    /// With their schemas.
+    pub schemas: bool,
+}
+
+fn check(description: Option<&str>, schemas: Option<&Map<String, Value>>, flag: Option<&String>) -> Check {
+    let mut check = Check::default();
+    if let Some(description) = description {
+        check.text("description", description);
+    }
+    if let Some(flag) = flag {
+        check.name("featureFlag", flag);
+    }
+    for (version, schema) in schemas.into_iter().flatten() {
+        if !schema.is_object() {
+            check.fail(&["body", "schemas", version], "must be a JSON Schema, as an object");
+        }
+    }
+    if schemas.is_some_and(|schemas| json_size(schemas) > SCHEMAS_LIMIT) {
+        check.fail(&["body", "schemas"], format!("must be at most {SCHEMAS_LIMIT} bytes of JSON together"));
+    }
+    check
+}
+
+impl EventTypeIn {
+    fn check(&self) -> Result<(), Problem> {
+        check(Some(&self.description), self.schemas.as_ref(), self.feature_flag.as_ref()).finish()
+    }
+
+    /// Checks every rule of the contract, and gives the name.
+    fn check_with_name(&self) -> Result<&str, Problem> {
+        let name = match &self.name {
+            Value::String(name) => name,
+            Value::Null => return Err(Problem::json("name", "missing field `name`")),
+            _ => return Err(Problem::json("name", "must be a string")),
+        };
+        let mut check = check(Some(&self.description), self.schemas.as_ref(), self.feature_flag.as_ref());
+        check.name("name", name);
+        check.finish().map(|()| name.as_str())
+    }
+
+    /// The event type as this body has it, in place of `old`.
+    fn made(&self, name: &str, at: crate::time::Time, old: Option<&EventType>) -> EventType {
+        EventType {
+            name: name.to_owned(),
+            description: self.description.clone(),
+            archived: self.archived,
+            deprecated: self.deprecated,
+            schemas: self.schemas.clone(),
+            feature_flag: self.feature_flag.clone(),
+            created_at: old.map_or(at, |old| old.created_at),
+            updated_at: old.map_or(at, |old| touched(at, old.updated_at)),
+            rev: old.map_or(0, |old| old.rev) + 1,
+        }
+    }
+}
+
+impl EventTypePatch {
+    fn check(&self) -> Result<(), Problem> {
+        check(self.description.as_deref(), self.schemas.value(), self.feature_flag.value()).finish()
+    }
+
+    fn apply(&self, kind: &mut EventType) {
+        if let Some(description) = &self.description {
+            kind.description.clone_from(description);
+        }
+        kind.archived = self.archived.unwrap_or(kind.archived);
+        kind.deprecated = self.deprecated.unwrap_or(kind.deprecated);
+        self.schemas.clone().apply(&mut kind.schemas);
+        self.feature_flag.clone().apply(&mut kind.feature_flag);
+    }
+}
+
+/// Whether the caller may see the type.
+pub(super) const fn is_visible(kind: &EventType, caller: &Caller) -> bool {
+    caller.app.is_none() || kind.feature_flag.is_none()
+}
+
+impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
+    /// The organization's event types by name.
+    pub async fn event_types(
+        &self,
+        caller: &Caller,
+        ask: Ask<TypeName>,
+        shown: EventTypesShown,
+    ) -> Result<Page<EventTypeOut>, Problem> {
+        page::page(&EventTypes { directory: self.directory, caller, shown }, ask, true).await
+    }
+
+    /// One event type, archived or not.
+    pub async fn event_type(&self, caller: &Caller, name: &str) -> Result<EventTypeOut, Problem> {
+        Ok(self.find_event_type(caller, name).await?.into())
+    }
+
+    async fn find_event_type(&self, caller: &Caller, name: &str) -> Result<EventType, Problem> {
+        let found = if is_name(name) { self.directory.event_type(&caller.org, name).await? } else { None };
+        found.filter(|kind| is_visible(kind, caller)).ok_or_else(|| Problem::not_found("Event type"))
+    }
+
+    /// Creates an event type, or brings an archived one back with these contents.
+    ///
+    /// An event type has no id. That an earlier try of the same call made what stands shows by its contents and by
+    /// its `updatedAt`, which is the time in `id`.
+    pub async fn create_event_type(
+        &self,
+        caller: &Caller,
+        id: Ksuid,
+        body: &EventTypeIn,
+    ) -> Result<EventTypeOut, Problem> {
+        caller.must_be_organization()?;
+        let name = body.check_with_name()?;
+        for _ in 0..TRIES {
+            let old = self.directory.event_type(&caller.org, name).await?;
+            if let Some(old) = &old
+                && *old == (EventType { rev: old.rev, created_at: old.created_at, ..body.made(name, id.time(), None) })
+            {
+                return Ok(old.clone().into());
+            }
+            if old.as_ref().is_some_and(|old| !old.archived) {
+                return Err(exists());
+            }
+            let mut new = body.made(name, id.time(), old.as_ref());
+            new.updated_at = id.time();
+            if self.write_event_type(caller, &new, old.as_ref()).await? {
+                return Ok(new.into());
+            }
+        }
+        Err(busy())
+    }
+
+    /// Replaces or creates an event type.
+    pub async fn put_event_type(
+        &self,
+        caller: &Caller,
+        name: &str,
+        body: &EventTypeIn,
+    ) -> Result<Made<EventTypeOut>, Problem> {
+        caller.must_be_organization()?;
+        body.check()?;
+        if !is_name(name) {
+            let rule = "must be 1 to 256 characters of A-Z a-z 0-9 - _ .";
+            return Err(Problem::invalid(&["path", "event_type_name"], rule));
+        }
+        for _ in 0..TRIES {
+            let old = self.directory.event_type(&caller.org, name).await?;
+            let new = body.made(name, self.ambient.now(), old.as_ref());
+            if self.write_event_type(caller, &new, old.as_ref()).await? {
+                let made = if old.is_none() { Made::Created } else { Made::Existing };
+                return Ok(made(new.into()));
+            }
+        }
+        Err(busy())
+    }
+
+    /// Changes some fields.
+    pub async fn patch_event_type(
+        &self,
+        caller: &Caller,
+        name: &str,
+        patch: &EventTypePatch,
+    ) -> Result<EventTypeOut, Problem> {
+        caller.must_be_organization()?;
+        patch.check()?;
+        self.change_event_type(caller, name, |kind| patch.apply(kind)).await.map(Into::into)
+    }
+
+    /// Archives an event type, or with `expunge` removes it altogether.
+    pub async fn delete_event_type(&self, caller: &Caller, name: &str, expunge: bool) -> Result<(), Problem> {
+        caller.must_be_organization()?;
+        if !expunge {
+            return self.change_event_type(caller, name, |kind| kind.archived = true).await.map(drop);
+        }
+        self.find_event_type(caller, name).await?;
+        self.directory.expunge_event_type(&caller.org, name).await?;
+        audit!("event_type.expunged", caller, event_type = name);
+        Ok(())
+    }
+
+    async fn change_event_type(
+        &self,
+        caller: &Caller,
+        name: &str,
+        change: impl Fn(&mut EventType) + Send + Sync,
+    ) -> Result<EventType, Problem> {
+        for _ in 0..TRIES {
+            let old = self.find_event_type(caller, name).await?;
+            let mut new = old.clone();
+            change(&mut new);
+            new.rev = old.rev + 1;
+            new.updated_at = touched(self.ambient.now(), old.updated_at);
+            if self.write_event_type(caller, &new, Some(&old)).await? {
+                return Ok(new);
+            }
+        }
+        Err(busy())
+    }
+
+    async fn write_event_type(
+        &self,
+        caller: &Caller,
+        new: &EventType,
+        old: Option<&EventType>,
+    ) -> Result<bool, Problem> {
+        let done = written(self.directory.save_event_type(&caller.org, new, old).await?, exists)?;
+        if done {
+            audit!("event_type.written", caller, event_type = new.name, archived = new.archived);
+        }
+        Ok(done)
+    }
+}
+
+fn exists() -> Problem {
+    Problem::refused(409, "event_type_exists", "An event type of this name exists already")
+}
+
+struct EventTypes<'a, D> {
+    directory: &'a D,
+    caller: &'a Caller,
+    shown: EventTypesShown,
+}
+
+impl<D: Directory> List for EventTypes<'_, D> {
+    type Key = TypeName;
+    type Row = EventTypeOut;
+
+    async fn read(&self, part: Part<TypeName>) -> Result<Batch<TypeName, EventTypeOut>, Problem> {
+        let scan = Scan { after: part.after.map(|name| name.0), ascending: part.ascending, limit: part.limit };
+        let found = self.directory.event_types(&self.caller.org, &scan).await?;
+        let row = |kind: EventType| {
+            let key = TypeName(kind.name.clone());
+            let is_shown = is_visible(&kind, self.caller) && (self.shown.archived || !kind.archived);
+            let mut row = EventTypeOut::from(kind);
+            row.schemas = row.schemas.filter(|_| self.shown.schemas);
+            (key, is_shown.then_some(row))
+        };
+        Ok(Batch::of(found.into_iter().map(row).collect(), part.limit))
+    }
+}

@@ -1,0 +1,132 @@
+//! Management: applications, endpoints with their headers and secrets, and event types.
+//!
+//! Whoever creates something brings its id, so that a repeated request makes the same thing once: if it stands
+//! already under that id, it is the answer. Whoever changes something states the revision it replaces; if somebody
+//! else was first, the change is made again on what stands now.
+//!
+//! Each change is logged in one line with ids, never with a secret or a header's value.
+
+use std::time::Duration;
+
+use crate::{
+    given::Given,
+    ids::EndpointId,
+    keyring::{KeyError, Sealed},
+    ports::{Ambient, Directory, Keys, Saved, Unavailable},
+    problem::Problem,
+    rules::is_name,
+    secret::SigningSecret,
+    time::Time,
+};
+
+mod applications;
+mod endpoint_in;
+mod endpoints;
+mod event_types;
+mod headers;
+mod secrets;
+mod shown;
+#[cfg(test)]
+mod tests;
+
+pub use applications::{ApplicationIn, ApplicationPatch};
+pub use endpoint_in::{EndpointIn, EndpointPatch};
+pub use event_types::{EventTypeIn, EventTypePatch, EventTypesShown};
+pub use headers::{HeadersIn, HeadersOut, HeadersPatch};
+pub use secrets::{Rotation, SecretOut};
+pub use shown::{ApplicationOut, EndpointOut, EndpointRow, EventTypeOut, TypeName};
+
+/// How often a change is made again on what somebody else has written meanwhile.
+const TRIES: usize = 5;
+
+/// The use cases, over the ports.
+#[derive(Debug)]
+pub struct Manager<'a, D, K, A> {
+    /// Where things are stored.
+    pub directory: &'a D,
+    /// Seals and opens secrets.
+    pub keys: &'a K,
+    /// Time and randomness.
+    pub ambient: &'a A,
+    /// Whether endpoints may use `http`: only where networks are allow-listed.
+    pub plain_http: bool,
+}
+
+/// What became of a call that may create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Made<T> {
+    /// It is new: 201.
+    Created(T),
+    /// It was there, and is replaced or left as the call says: 200.
+    Existing(T),
+}
+
+impl<T> Made<T> {
+    /// Changes what it holds.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Made<U> {
+        match self {
+            Self::Created(value) => Made::Created(change(value)),
+            Self::Existing(value) => Made::Existing(change(value)),
+        }
+    }
+
+    /// What it holds.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Created(value) | Self::Existing(value) => value,
+        }
+    }
+}
+
+impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
+    /// Opens a secret, also one that was sealed with a key newer than the cached keyring.
+    async fn open(&self, sealed: &Sealed, endpoint: EndpointId) -> Result<SigningSecret, Problem> {
+        let opened = match self.keys.keyring(None).await?.open(sealed, endpoint) {
+            Err(KeyError::UnknownKey(name)) => self.keys.keyring(Some(&name)).await?.open(sealed, endpoint),
+            opened => opened,
+        };
+        opened.map_err(|error| Unavailable::new("opening an endpoint's secret", error).into())
+    }
+
+    async fn seal(&self, secret: &SigningSecret, endpoint: EndpointId) -> Result<Sealed, Problem> {
+        let sealed = self.keys.keyring(None).await?.seal(secret, endpoint, self.ambient.random());
+        sealed.map_err(|error| Unavailable::new("sealing an endpoint's secret", error).into())
+    }
+}
+
+/// Whether a write took place; false if somebody else wrote first.
+fn written(saved: Saved, uid_taken: impl FnOnce() -> Problem) -> Result<bool, Problem> {
+    match saved {
+        Saved::Done => Ok(true),
+        Saved::Stale => Ok(false),
+        Saved::UidTaken => Err(uid_taken()),
+    }
+}
+
+fn busy() -> Problem {
+    Problem::conflict("It is being changed by others at the same time; try again")
+}
+
+/// `updatedAt` of a change: it moves with every write, whatever the clocks say.
+fn touched(now: Time, before: Time) -> Time {
+    now.max(before.plus(Duration::from_micros(1)))
+}
+
+/// The uid that a PUT asks for. Without one in its body, a uid in its path stands: the same PUT again must find what
+/// it has made. None at all removes the uid.
+fn uid_of_put(given: &Given<String>, segment: &str, id_prefix: &str) -> Option<String> {
+    match given {
+        Given::Value(uid) => Some(uid.clone()),
+        Given::Absent if is_name(segment) && !segment.starts_with(id_prefix) => Some(segment.to_owned()),
+        Given::Absent | Given::Null => None,
+    }
+}
+
+/// One line for one change.
+macro_rules! audit {
+    ($action:literal, $caller:expr, $($field:tt)*) => {{
+        let caller: &$crate::token::Caller = $caller;
+        tracing::info!(action = $action, org = %caller.org, app_token = caller.app.is_some(), $($field)*, "Changed")
+    }};
+}
+use audit;

@@ -1,0 +1,126 @@
+//! Signing secrets of endpoints: showing the current one, and replacing it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Manager, TRIES, audit, busy, endpoint_in};
+use crate::{
+    entity::{Endpoint, OldSecret},
+    find,
+    ids::EndpointId,
+    keyring::Sealed,
+    ports::{Ambient, Directory, Keys},
+    problem::Problem,
+    rules::Check,
+    secret::SigningSecret,
+    time::Time,
+    token::Caller,
+};
+
+/// Old keys that still sign.
+const MOST_OLD: usize = 10;
+const LONGEST_GRACE_SECS: u32 = 604_800;
+const DEFAULT_GRACE_SECS: u32 = 86_400;
+
+/// The body of a rotation. Not `Debug`: it may hold a secret.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rotation {
+    #[serde(default)]
+    key: Option<String>,
+    #[serde(default)]
+    grace_period_seconds: Option<u32>,
+}
+
+/// The current secret, revealed.
+#[derive(Serialize)]
+pub struct SecretOut {
+    key: String,
+}
+
+impl Rotation {
+    fn check(&self) -> Result<(Option<SigningSecret>, Duration), Problem> {
+        let mut check = Check::default();
+        let key = self.key.as_deref().and_then(|text| endpoint_in::secret(&mut check, "key", text));
+        let grace = self.grace_period_seconds.unwrap_or(DEFAULT_GRACE_SECS);
+        if grace > LONGEST_GRACE_SECS {
+            check.fail(&["body", "gracePeriodSeconds"], format!("must be 0 to {LONGEST_GRACE_SECS}"));
+        }
+        check.finish()?;
+        Ok((key, Duration::from_secs(u64::from(grace))))
+    }
+}
+
+impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
+    /// The secret that signs first.
+    pub async fn secret(&self, caller: &Caller, app: &str, segment: &str) -> Result<SecretOut, Problem> {
+        let endpoint = self.find_endpoint(caller, app, segment).await?;
+        let secret = self.open(&endpoint.secrets.current, endpoint.id).await?;
+        audit!("endpoint.secret.revealed", caller, app = %endpoint.app, endpoint = %endpoint.id);
+        Ok(SecretOut { key: secret.reveal() })
+    }
+
+    /// Replaces the secret; the one before goes on signing as well for the grace period.
+    ///
+    /// To repeat it is harmless: the same key again changes nothing, and a generated key that the caller never saw
+    /// only signs in addition until its grace ends.
+    pub async fn rotate(&self, caller: &Caller, app: &str, segment: &str, wanted: &Rotation) -> Result<(), Problem> {
+        let app = find::application(self.directory, caller, app).await?.id;
+        let (key, grace) = wanted.check()?;
+        let endpoint = find::endpoint(self.directory, app, segment).await?;
+        let key = key.unwrap_or_else(|| SigningSecret::generate(self.ambient.random()));
+        let sealed = self.seal(&key, endpoint.id).await?;
+        let mut read = Some(endpoint);
+        for _ in 0..TRIES {
+            let old = match read.take() {
+                Some(endpoint) => endpoint,
+                None => find::endpoint(self.directory, app, segment).await?,
+            };
+            if self.is(&old.secrets.current, &key, old.id).await? {
+                return Ok(());
+            }
+            let mut new = old.clone();
+            self.forget(&mut new, &key).await?;
+            replace(&mut new, sealed.clone(), self.ambient.now(), grace)?;
+            if self.replace_endpoint(caller, &mut new, &old).await? {
+                audit!("endpoint.secret.rotated", caller, app = %app, endpoint = %old.id);
+                return Ok(());
+            }
+        }
+        Err(busy())
+    }
+
+    async fn is(&self, sealed: &Sealed, key: &SigningSecret, endpoint: EndpointId) -> Result<bool, Problem> {
+        Ok(self.open(sealed, endpoint).await? == *key)
+    }
+
+    /// A key that becomes current again signs once, not twice.
+    async fn forget(&self, endpoint: &mut Endpoint, key: &SigningSecret) -> Result<(), Problem> {
+        let mut kept = Vec::with_capacity(endpoint.secrets.old.len());
+        for old in std::mem::take(&mut endpoint.secrets.old) {
+            if !self.is(&old.key, key, endpoint.id).await? {
+                kept.push(old);
+            }
+        }
+        endpoint.secrets.old = kept;
+        Ok(())
+    }
+}
+
+fn replace(endpoint: &mut Endpoint, key: Sealed, now: Time, grace: Duration) -> Result<(), Problem> {
+    let before = std::mem::replace(&mut endpoint.secrets.current, key);
+    let old = &mut endpoint.secrets.old;
+    old.retain(|old| old.expires_at > now);
+    if grace.is_zero() {
+        return Ok(());
+    }
+    if old.len() >= MOST_OLD {
+        let next = old.first().map_or(now, |old| old.expires_at);
+        let detail = format!("At most {MOST_OLD} old keys can be in their grace period; the next one expires at {next}");
+        return Err(Problem::refused(400, "limit_reached", detail));
+    }
+    old.push(OldSecret { key: before, expires_at: now.plus(grace) });
+    old.sort_by_key(|old| old.expires_at);
+    Ok(())
+}

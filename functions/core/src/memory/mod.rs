@@ -1,0 +1,188 @@
+//! The ports in memory, with the conditions of the real ones: for unit tests and simulations.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use crate::{
+    claim::{Claim, ClaimKey},
+    delivery::Delivery,
+    entity::{Application, Endpoint, EventType},
+    ids::{AppId, AttemptId, EndpointId, Id as _, Ksuid, MessageId, OrgId},
+    keyring::Keyring,
+    message::Message,
+    ports::{Ambient, Claims, DeliveryKey, Keys, Messages, Record, Saved, Span, Unavailable},
+    time::Time,
+};
+
+mod directory;
+
+/// Both tables.
+#[derive(Debug, Default)]
+pub struct Memory(Mutex<State>);
+
+/// What the tables hold.
+#[derive(Debug, Default)]
+pub struct State {
+    /// Applications.
+    pub applications: BTreeMap<AppId, Application>,
+    /// Endpoints.
+    pub endpoints: BTreeMap<(AppId, EndpointId), Endpoint>,
+    /// Endpoints that were deleted.
+    pub deleted: BTreeMap<(AppId, EndpointId), Endpoint>,
+    /// Event types by organization and name.
+    pub event_types: BTreeMap<(OrgId, String), EventType>,
+    /// Claims, expired ones too.
+    pub claims: HashMap<ClaimKey, Claim>,
+    /// Messages, expired ones too.
+    pub messages: BTreeMap<(AppId, MessageId), Message>,
+    /// Records of deliveries.
+    pub deliveries: BTreeMap<DeliveryKey, Delivery>,
+    /// Attempts with an entry of their own.
+    pub listed: BTreeMap<(EndpointId, AttemptId), MessageId>,
+}
+
+impl Memory {
+    /// The tables, to look into and to fill.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A clock that stands until it is moved, and numbers that never repeat.
+#[derive(Debug)]
+pub struct Bench {
+    micros: AtomicI64,
+    drawn: AtomicU64,
+}
+
+impl Bench {
+    /// At that time.
+    pub const fn at(time: Time) -> Self {
+        Self { micros: AtomicI64::new(time.micros()), drawn: AtomicU64::new(0) }
+    }
+
+    /// Moves the clock.
+    pub fn pass(&self, while_: std::time::Duration) {
+        self.micros.fetch_add(i64::try_from(while_.as_micros()).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+}
+
+impl Ambient for Bench {
+    fn now(&self) -> Time {
+        Time::from_micros(self.micros.load(Ordering::Relaxed))
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        let number = self.drawn.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        bytes.fill(0x5a);
+        for (to, from) in bytes.iter_mut().rev().zip(number.iter().rev()) {
+            *to = *from;
+        }
+    }
+}
+
+/// One keyring, for ever.
+impl Keys for Keyring {
+    async fn keyring(&self, _wanted: Option<&str>) -> Result<Keyring, Unavailable> {
+        Ok(self.clone())
+    }
+}
+
+impl Claims for Memory {
+    async fn claim(
+        &self,
+        key: &ClaimKey,
+        claim: &Claim,
+        over: Option<&Claim>,
+        now: Time,
+    ) -> Result<Option<Claim>, Unavailable> {
+        let claims = &mut self.state().claims;
+        match claims.get(key) {
+            Some(standing) if standing.expires_at > now && Some(standing) != over => Ok(Some(standing.clone())),
+            _ => {
+                claims.insert(key.clone(), claim.clone());
+                Ok(None)
+            }
+        }
+    }
+
+    async fn standing(&self, key: &ClaimKey) -> Result<Option<Claim>, Unavailable> {
+        Ok(self.state().claims.get(key).cloned())
+    }
+}
+
+impl Messages for Memory {
+    async fn store(&self, message: &Message) -> Result<(), Unavailable> {
+        self.state().messages.insert((message.app, message.id), message.clone());
+        Ok(())
+    }
+
+    async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Message>, Unavailable> {
+        Ok(self.state().messages.get(&(app, id)).cloned())
+    }
+}
+
+impl Record for Memory {
+    async fn messages(&self, app: AppId, span: &Span) -> Result<Vec<Message>, Unavailable> {
+        let state = self.state();
+        let all = state.messages.iter().filter(|((of, _), _)| *of == app);
+        Ok(select(all.map(|((_, id), message)| (id.ksuid(), message.clone())), span))
+    }
+
+    async fn messages_by_id(
+        &self,
+        app: AppId,
+        ids: &[MessageId],
+    ) -> Result<HashMap<MessageId, Message>, Unavailable> {
+        let state = self.state();
+        Ok(ids.iter().filter_map(|id| Some((*id, state.messages.get(&(app, *id))?.clone()))).collect())
+    }
+
+    async fn deliveries(&self, endpoint: EndpointId, span: &Span) -> Result<Vec<Delivery>, Unavailable> {
+        let state = self.state();
+        let all = state.deliveries.iter().filter(|((of, _), _)| *of == endpoint);
+        Ok(select(all.map(|((_, id), delivery)| (id.ksuid(), delivery.clone())), span))
+    }
+
+    async fn deliveries_by_key(
+        &self,
+        keys: &[DeliveryKey],
+    ) -> Result<HashMap<DeliveryKey, Delivery>, Unavailable> {
+        let state = self.state();
+        Ok(keys.iter().filter_map(|key| Some((*key, state.deliveries.get(key)?.clone()))).collect())
+    }
+
+    async fn listed_attempts(
+        &self,
+        endpoint: EndpointId,
+        span: &Span,
+    ) -> Result<Vec<(AttemptId, MessageId)>, Unavailable> {
+        let state = self.state();
+        let all = state.listed.iter().filter(|((of, _), _)| *of == endpoint);
+        Ok(select(all.map(|((_, id), message)| (id.ksuid(), (*id, *message))), span))
+    }
+}
+
+/// Of rows in ascending order.
+fn select<T>(rows: impl DoubleEndedIterator<Item = (Ksuid, T)>, span: &Span) -> Vec<T> {
+    let within = |id: Ksuid| span.below.is_none_or(|end| id < end) && span.above.is_none_or(|end| id > end);
+    let rows = rows.filter(|(id, _)| within(*id)).map(|(_, row)| row);
+    if span.ascending { rows.take(span.limit).collect() } else { rows.rev().take(span.limit).collect() }
+}
+
+/// Whether `new` may be written in place of what stands: only of exactly what the writer has read, or again.
+fn verdict(standing: Option<u64>, new: u64, old: Option<u64>, uid_taken: bool) -> Saved {
+    if old.is_none() && standing == Some(new) {
+        return Saved::Done;
+    }
+    match (standing == old, uid_taken) {
+        (false, _) => Saved::Stale,
+        (true, true) => Saved::UidTaken,
+        (true, false) => Saved::Done,
+    }
+}

@@ -1,0 +1,152 @@
+//! The HTTP client: how it is set up, and one exchange from beginning to end.
+
+use std::{sync::Arc, time::Duration};
+
+use postrider_core::outbound::{Answer, Exchange, Fault, Outbound, Sender};
+use reqwest::{Certificate, Client, ClientBuilder, Response, Url, redirect::Policy};
+use tokio::time::{Instant, timeout};
+use url::Host;
+
+use crate::{
+    body, fault,
+    policy::AddressPolicy,
+    request,
+    resolver::{Gate, Rule},
+};
+
+/// For all addresses of a name, TCP and TLS. A name with an address that never answers still gets to try the next.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A frozen function wakes to dead sockets: keep them for the batch at hand and for the one right behind it.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a body may take once its headers have come. They decide the outcome: a server that says 200 and then
+/// dawdles looks healthy to everyone, and would hold a whole function instance until the attempt's timeout.
+const BODY_PATIENCE: Duration = Duration::from_secs(2);
+
+/// HTTP/2 response headers, decompressed. (HTTP/1: hyper stops at 100 headers, and at 408 KiB, which
+/// reqwest cannot lower.)
+const HEADER_LIMIT: u32 = 32 * 1024;
+
+/// The [`Sender`] over real sockets. Cheap to share; made once per process, for its connection pool.
+#[derive(Debug)]
+pub struct Egress {
+    https: Lane,
+    /// Only where some network may be reached without TLS.
+    http: Option<Lane>,
+}
+
+/// A scheme's client, and which addresses it may connect to.
+#[derive(Debug)]
+struct Lane {
+    gate: Gate,
+    client: Client,
+}
+
+/// Why an [`Egress`] could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// Not PEM, or not certificates.
+    #[error("the extra root certificates cannot be read")]
+    UnreadableRoots(#[source] reqwest::Error),
+    /// Readable, and empty.
+    #[error("there is no certificate among the extra root certificates")]
+    NoRoots,
+    /// The system has no root certificates, or an extra one is not fit to be one.
+    #[error("the HTTP client cannot be set up")]
+    Client(#[source] reqwest::Error),
+}
+
+impl Egress {
+    /// Trusts the system's root certificates and, for servers with certificates of a private CA, those in `extra_roots` (PEM).
+    pub fn new(policy: AddressPolicy, extra_roots: Option<&[u8]>) -> Result<Self, SetupError> {
+        let policy = Arc::new(policy);
+        let roots = extra_roots.map(certificates).transpose()?.unwrap_or_default();
+        let https = Lane::new(&policy, AddressPolicy::permits, |client| client.tls_certs_merge(roots))?;
+        // Never speaks TLS: spare it the reading of the system's certificates.
+        let plain = || Lane::new(&policy, AddressPolicy::allows_plain_http, |client| client.tls_certs_only([]));
+        let http = if policy.is_tls_only() { None } else { Some(plain()?) };
+        Ok(Self { https, http })
+    }
+
+    /// Until the response's headers.
+    async fn respond(&self, outbound: Outbound) -> Result<Response, Fault> {
+        let url = Url::parse(&outbound.url).map_err(|_| Fault::Invalid)?;
+        let client = self.client(&url)?;
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let request = request::build(client, url, outbound)?;
+        client.execute(request).await.map_err(|error| {
+            let fault = fault::classify(&error);
+            // Without the URL: it may hold credentials.
+            let cause = fault::chain(&error.without_url());
+            tracing::debug!(host, ?fault, cause, "no response");
+            fault
+        })
+    }
+
+    /// The client for this URL, if its host is not an address that may not be reached. Names are the resolver's to check.
+    fn client(&self, url: &Url) -> Result<&Client, Fault> {
+        let lane = match url.scheme() {
+            "https" => &self.https,
+            "http" => self.http.as_ref().ok_or(Fault::Blocked)?,
+            _ => return Err(Fault::Invalid),
+        };
+        let admitted = match url.host().ok_or(Fault::Invalid)? {
+            Host::Domain(_) => true,
+            Host::Ipv4(address) => lane.gate.admits(address.into()),
+            Host::Ipv6(address) => lane.gate.admits(address.into()),
+        };
+        if admitted { Ok(&lane.client) } else { Err(Fault::Blocked) }
+    }
+}
+
+impl Sender for Egress {
+    async fn send(&self, outbound: Outbound) -> Exchange {
+        let (start, limit) = (Instant::now(), outbound.timeout);
+        let response = timeout(limit, self.respond(outbound)).await.unwrap_or(Err(Fault::Timeout));
+        let duration = start.elapsed();
+        let patience = limit.saturating_sub(duration).min(BODY_PATIENCE);
+        let result = match response {
+            Ok(response) => Ok(answer(response, Instant::now() + patience).await),
+            Err(fault) => Err(fault),
+        };
+        Exchange { duration, result }
+    }
+}
+
+impl Lane {
+    fn new(
+        policy: &Arc<AddressPolicy>,
+        rule: Rule,
+        trust: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Self, SetupError> {
+        let gate = Gate::new(Arc::clone(policy), rule);
+        let client = trust(settings(&gate)).build().map_err(SetupError::Client)?;
+        Ok(Self { gate, client })
+    }
+}
+
+/// What both clients have in common. HTTP/2 where the server offers it in the TLS handshake.
+///
+/// Retries are left as reqwest and hyper do them, since both are safe: a request of which no byte was written when its
+/// pooled connection turned out to be closed, and one that an HTTP/2 server declares unprocessed (`REFUSED_STREAM`, or
+/// `GOAWAY` without error), at most twice.
+fn settings(gate: &Gate) -> ClientBuilder {
+    Client::builder()
+        .dns_resolver(gate.clone())
+        .redirect(Policy::none())
+        .referer(false)
+        .no_proxy()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .http2_max_header_list_size(HEADER_LIMIT)
+}
+
+async fn answer(response: Response, deadline: Instant) -> Answer {
+    Answer { status: response.status().as_u16(), body: body::read(response, deadline).await }
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, SetupError> {
+    let roots = Certificate::from_pem_bundle(pem).map_err(SetupError::UnreadableRoots)?;
+    if roots.is_empty() { Err(SetupError::NoRoots) } else { Ok(roots) }
+}
