@@ -1,1 +1,36 @@
-//! stub
+//! The harness of the end-to-end tests: one local AWS for the whole run, the stacks deployed in it, and a tenant of its
+//! own for every test, so that tests run in parallel.
+//!
+//! Nothing here stands in for anything: the functions are the real binaries, the template is the real one, IAM is
+//! enforced, clients and verifiers are other people's.
+
+#![expect(clippy::disallowed_methods, reason = "tests use the real clock")]
+
+mod http;
+mod stack;
+mod tenant;
+
+use std::time::Duration;
+
+pub use http::{Api, Reply};
+pub use stack::{Stack, World, world};
+pub use tenant::{Tenant, verify};
+
+/// Longer than anything that should happen takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again and again until there is an answer; fails with `what` when patience ends.
+pub async fn eventually<T, F: Future<Output = anyhow::Result<Option<T>>>>(
+    what: &str,
+    mut ask: impl FnMut() -> F,
+) -> anyhow::Result<T> {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await? {
+                return anyhow::Ok(answer);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.map_err(|_| anyhow::anyhow!("not within {PATIENCE:?}: {what}"))?
+}

@@ -29,7 +29,9 @@ pub(crate) fn describe<E: ProvideErrorMetadata + Error + 'static, R>(error: &Sdk
         }
         SdkError::ConstructionFailure(_) => "the request cannot be built".to_owned(),
         SdkError::TimeoutError(_) => "timeout".to_owned(),
-        SdkError::DispatchFailure(failure) => failure.as_connector_error().map_or_else(String::new, |e| chain(e)),
+        SdkError::DispatchFailure(failure) => {
+            failure.as_connector_error().map_or_else(|| "the request cannot be sent".to_owned(), |e| chain(e))
+        }
         SdkError::ResponseError(_) => "the response cannot be read".to_owned(),
         _ => "unknown error".to_owned(),
     }

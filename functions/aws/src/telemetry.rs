@@ -1,13 +1,13 @@
 //! Logs: JSON, one line per fact, on standard output, where Lambda takes them.
 
-use crate::settings::LogLevel;
-
 use lambda_runtime::tracing::subscriber::{
     filter::{LevelFilter, Targets},
     fmt,
     prelude::*,
     registry,
 };
+
+use crate::settings::LogLevel;
 
 /// Starts logging at that level. Only Postrider's own lines follow it: the SDK's detailed ones would hold payloads.
 pub fn init(LogLevel(level): LogLevel) {

@@ -41,8 +41,8 @@ pub fn respond(result: Result<Answer, Problem>) -> Response<Body> {
     response
 }
 
-/// An error and its causes.
-fn chain(error: &dyn std::error::Error) -> String {
+/// An error and its causes, for a log line.
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
@@ -70,7 +70,10 @@ mod tests {
     #[test]
     fn an_unavailable_service_asks_to_come_again_and_tells_nothing() {
         let response = respond(Err(Unavailable::new("reading the table", "secret detail").into()));
-        assert_eq!((response.status(), response.headers()[header::RETRY_AFTER].as_bytes()), (StatusCode::SERVICE_UNAVAILABLE, &b"1"[..]));
+        assert_eq!(
+            (response.status(), response.headers()[header::RETRY_AFTER].as_bytes()),
+            (StatusCode::SERVICE_UNAVAILABLE, &b"1"[..])
+        );
         assert!(!String::from_utf8_lossy(response.body()).contains("table"));
     }
 

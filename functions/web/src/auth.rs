@@ -62,7 +62,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_good_token_is_let_in_whatever_the_case_of_the_scheme() {
-        let token = token::mint(&ring(), &caller(), NOW, Duration::from_secs(60)).expect("token");
+        let token = token::mint(&ring(), &caller(), NOW, Duration::from_mins(1)).expect("token");
         for scheme in ["Bearer", "bearer", "BEARER "] {
             assert_eq!(status(&[&format!("{scheme} {token}")]).await, Ok(caller()), "{scheme}");
         }

@@ -15,8 +15,18 @@ use lambda_http::{
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// What a query cannot hold as it is. `%` stays: it begins what is encoded already.
-const QUERY: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
+const QUERY: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 /// What a path cannot hold as it is.
 const PATH: &AsciiSet = &QUERY.add(b'?');
 
@@ -65,7 +75,10 @@ mod tests {
     #[test]
     fn no_path_and_no_query_is_beyond_it() {
         assert_eq!(uri("/api/v1/app", "limit=2&iterator=a%20b"), "/api/v1/app?limit=2&iterator=a%20b");
-        assert_eq!(uri("/api/v1/a b?c#d", "x=<\"{é}>`^|\\ \u{0}"), "/api/v1/a%20b%3Fc%23d?x=%3C%22%7B%C3%A9%7D%3E%60%5E%7C%5C%20%00");
+        assert_eq!(
+            uri("/api/v1/a b?c#d", "x=<\"{é}>`^|\\ \u{0}"),
+            "/api/v1/a%20b%3Fc%23d?x=%3C%22%7B%C3%A9%7D%3E%60%5E%7C%5C%20%00"
+        );
         assert_eq!(uri("", ""), "/");
         assert_eq!(uri(":99999999/x", ""), "/:99999999/x");
         assert_eq!(uri("//\\evil/%ff%00", "%"), "/%5Cevil/%ff%00?%");

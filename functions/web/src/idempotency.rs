@@ -20,7 +20,7 @@ use postrider_core::{
     time::Time,
 };
 
-use crate::Answer;
+use crate::{Answer, chain};
 
 /// The `Idempotency-Key` header, if there is one.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
@@ -76,7 +76,7 @@ where
     };
     // The outcome stands even if this fails: then the lease runs out, and a repeated request resumes.
     if let Err(error) = claims.claim(&keyed.key, &next, Some(&mine), now).await {
-        tracing::warn!(%error, "the end of a request could not be noted under its idempotency key");
+        tracing::warn!(error = chain(&error), "the end of a request could not be noted under its idempotency key");
     }
     result
 }
@@ -153,7 +153,8 @@ mod tests {
     async fn while_it_runs_a_second_is_sent_away_and_after_a_crash_the_next_makes_the_same() {
         let (memory, bench) = parts();
         let first = Cell::new(None);
-        let crash = once(&memory, &bench, Some(&keyed("a")), |id| {
+        let request = keyed("a");
+        let crash = once(&memory, &bench, Some(&request), |id| {
             first.set(Some(id));
             std::future::pending()
         });

@@ -117,7 +117,9 @@ mod tests {
             query("before=2026-01-01T00:00:00").time("before").map(drop),
             query("order=up").ascending(true).map(drop),
         ];
-        for (result, name) in problems.into_iter().zip(["limit", "limit", "limit", "with_content", "before", "before", "order"]) {
+        for (result, name) in
+            problems.into_iter().zip(["limit", "limit", "limit", "with_content", "before", "before", "order"])
+        {
             let problem = result.expect_err("refused");
             assert_eq!(problem.status(), 400);
             assert!(problem.body().contains(name), "{name}: {}", problem.body());
@@ -126,7 +128,9 @@ mod tests {
 
     #[test]
     fn what_is_understood_is_read() {
-        let query = query("with_content=false&after=2026-01-01%2000:00:00%2B00:00&order=descending&limit=7&unknown=1&unknown=2");
+        let query = query(
+            "with_content=false&after=2026-01-01%2000:00:00%2B00:00&order=descending&limit=7&unknown=1&unknown=2",
+        );
         assert_eq!(query.flag("with_content", true).ok(), Some(false));
         assert!(query.time("after").is_ok_and(|time| time.is_some()));
         assert_eq!(query.ascending(true).ok(), Some(false));

@@ -24,6 +24,8 @@ enum Row {
     Application(Box<Application>),
     Endpoint(Box<Endpoint>),
     Gone,
+    /// The application itself cannot be read: that is not the same as having none.
+    Damaged(BadItem),
 }
 
 fn row_of(item: &Item) -> Result<Row, BadItem> {
@@ -31,7 +33,7 @@ fn row_of(item: &Item) -> Result<Row, BadItem> {
         return Ok(Row::Gone);
     }
     match item.text("sk")? {
-        APPLICATION => document(item).map(Row::Application),
+        APPLICATION => Ok(document(item).map_or_else(Row::Damaged, Row::Application)),
         _ => document(item).map(Row::Endpoint),
     }
 }
@@ -54,6 +56,7 @@ impl ConfigTable {
                 Row::Application(found) => application = Some(*found),
                 Row::Endpoint(found) => endpoints.push(*found),
                 Row::Gone => {}
+                Row::Damaged(error) => return Err(Unavailable::new("reading an application", error)),
             }
         }
         Ok(application.map(|application| (application, endpoints)))

@@ -162,9 +162,9 @@ fn open(ring: &Keyring, sealed: &[&Sealed], endpoint: &Endpoint) -> Result<Vec<S
 
 /// The record that the next write makes.
 fn next(envelope: &Envelope, record: Option<&Delivery>) -> Delivery {
-    let mut delivery = record.cloned().unwrap_or_else(|| {
-        Delivery::new(envelope.app, envelope.endpoint, envelope.message, envelope.expires_at)
-    });
+    let mut delivery = record
+        .cloned()
+        .unwrap_or_else(|| Delivery::new(envelope.app, envelope.endpoint, envelope.message, envelope.expires_at));
     if envelope.round > delivery.round {
         delivery.round = envelope.round;
         delivery.tries = 0;

@@ -186,7 +186,12 @@ impl<D: Deliveries, I: Inbox, S: Sender, K: Keys, A: Ambient> Courier<D, I, S, K
             buried.push(message.id);
         }
         let burial = async { if letters.is_empty() { Ok(()) } else { self.inbox.bury(&letters).await } };
-        let hold = async { if holds.is_empty() { } else { self.inbox.hold(&holds).await } };
+        let hold = async {
+            if holds.is_empty() {
+            } else {
+                self.inbox.hold(&holds).await
+            }
+        };
         if let (Err(error), ()) = futures::join!(burial, hold) {
             tracing::error!(error = %crate::ports::chain(&error), "dead letters could not be sent; they come again");
             back.extend(buried);

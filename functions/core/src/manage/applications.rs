@@ -1,114 +1,17 @@
 //! Applications.
 
-use serde::Deserialize;
-
-use super::{ApplicationOut, Made, Manager, TRIES, audit, busy, touched, uid_of_put, written};
+use super::{
+    ApplicationIn, ApplicationOut, ApplicationPatch, Made, Manager, TRIES, audit, busy, touched, uid_of_put, written,
+};
 use crate::{
-    entity::{Application, Metadata},
+    entity::Application,
     find,
-    given::{Given, not_null},
     ids::{AppId, Id as _, Ksuid},
     page::{self, Ask, Batch, List, Page, Part},
     ports::{Ambient, Directory, Keys, Saved, Scan},
     problem::Problem,
-    rules::Check,
     token::Caller,
 };
-
-/// The body of POST and PUT.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ApplicationIn {
-    name: String,
-    #[serde(default)]
-    uid: Given<String>,
-    #[serde(default)]
-    throttle_rate: Option<u16>,
-    #[serde(default)]
-    rate_limit: Option<u16>,
-    #[serde(default)]
-    metadata: Option<Metadata>,
-}
-
-/// The body of PATCH.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ApplicationPatch {
-    #[serde(default, deserialize_with = "not_null")]
-    name: Option<String>,
-    #[serde(default)]
-    uid: Given<String>,
-    #[serde(default)]
-    throttle_rate: Given<u16>,
-    #[serde(default)]
-    rate_limit: Given<u16>,
-    #[serde(default)]
-    metadata: Given<Metadata>,
-}
-
-fn check(name: Option<&String>, uid: &Given<String>, metadata: Option<&Metadata>) -> Check {
-    let mut check = Check::default();
-    if let Some(name) = name {
-        if name.is_empty() {
-            check.fail(&["body", "name"], "must not be empty");
-        }
-        check.text("name", name);
-    }
-    check.uid("uid", uid.value().map(String::as_str), AppId::PREFIX);
-    if let Some(metadata) = metadata {
-        check.metadata(metadata);
-    }
-    check
-}
-
-impl ApplicationIn {
-    /// Checks every rule of the contract.
-    pub fn check(&self) -> Result<(), Problem> {
-        let mut check = check(Some(&self.name), &self.uid, self.metadata.as_ref());
-        check.rates(self.throttle_rate, self.rate_limit);
-        check.finish()
-    }
-
-    fn fill(&self, app: &mut Application, uid: Option<String>) {
-        app.uid = uid;
-        app.name.clone_from(&self.name);
-        app.throttle_rate = self.throttle_rate.or(self.rate_limit);
-        app.metadata = self.metadata.clone().unwrap_or_default();
-    }
-
-    fn create(&self, caller: &Caller, id: Ksuid, uid: Option<String>) -> Application {
-        let mut app = Application {
-            id: AppId::from_ksuid(id),
-            org: caller.org.clone(),
-            uid: None,
-            name: String::new(),
-            throttle_rate: None,
-            metadata: Metadata::new(),
-            created_at: id.time(),
-            updated_at: id.time(),
-            rev: 1,
-        };
-        self.fill(&mut app, uid);
-        app
-    }
-}
-
-impl ApplicationPatch {
-    fn check(&self) -> Result<(), Problem> {
-        let mut check = check(self.name.as_ref(), &self.uid, self.metadata.value());
-        check.rates(self.throttle_rate.into_value(), self.rate_limit.into_value());
-        check.finish()
-    }
-
-    fn apply(&self, app: &mut Application) {
-        if let Some(name) = &self.name {
-            app.name.clone_from(name);
-        }
-        self.uid.clone().apply(&mut app.uid);
-        self.throttle_rate.or(self.rate_limit).apply(&mut app.throttle_rate);
-        self.metadata.clone().apply_or_default(&mut app.metadata);
-    }
-}
 
 impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
     /// The organization's applications by id.

@@ -2,57 +2,16 @@
 //!
 //! Application tokens carry no feature flags, so they see only the types without one.
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
-
-use super::{EventTypeOut, Made, Manager, TRIES, TypeName, audit, busy, touched, written};
+use super::{EventTypeIn, EventTypeOut, EventTypePatch, Made, Manager, TRIES, TypeName, audit, busy, touched, written};
 use crate::{
     entity::EventType,
-    given::{Given, not_null},
     ids::Ksuid,
     page::{self, Ask, Batch, List, Page, Part},
     ports::{Ambient, Directory, Keys, Scan},
     problem::Problem,
-    rules::{Check, is_name, json_size},
+    rules::is_name,
     token::Caller,
 };
-
-/// All schemas of an event type, as JSON text in bytes.
-const SCHEMAS_LIMIT: usize = 262_144;
-
-/// The body of POST and PUT.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EventTypeIn {
-    /// Looked at by POST only.
-    #[serde(default)]
-    name: Value,
-    description: String,
-    #[serde(default)]
-    archived: bool,
-    #[serde(default)]
-    deprecated: bool,
-    #[serde(default)]
-    schemas: Option<Map<String, Value>>,
-    #[serde(default)]
-    feature_flag: Option<String>,
-}
-
-/// The body of PATCH.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EventTypePatch {
-    #[serde(default, deserialize_with = "not_null")]
-    description: Option<String>,
-    #[serde(default, deserialize_with = "not_null")]
-    archived: Option<bool>,
-    #[serde(default, deserialize_with = "not_null")]
-    deprecated: Option<bool>,
-    #[serde(default)]
-    schemas: Given<Map<String, Value>>,
-    #[serde(default)]
-    feature_flag: Given<String>,
-}
 
 /// What a list shows.
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,74 +20,6 @@ pub struct EventTypesShown {
     pub archived: bool,
     /// With their schemas.
     pub schemas: bool,
-}
-
-fn check(description: Option<&str>, schemas: Option<&Map<String, Value>>, flag: Option<&String>) -> Check {
-    let mut check = Check::default();
-    if let Some(description) = description {
-        check.text("description", description);
-    }
-    if let Some(flag) = flag {
-        check.name("featureFlag", flag);
-    }
-    for (version, schema) in schemas.into_iter().flatten() {
-        if !schema.is_object() {
-            check.fail(&["body", "schemas", version], "must be a JSON Schema, as an object");
-        }
-    }
-    if schemas.is_some_and(|schemas| json_size(schemas) > SCHEMAS_LIMIT) {
-        check.fail(&["body", "schemas"], format!("must be at most {SCHEMAS_LIMIT} bytes of JSON together"));
-    }
-    check
-}
-
-impl EventTypeIn {
-    fn check(&self) -> Result<(), Problem> {
-        check(Some(&self.description), self.schemas.as_ref(), self.feature_flag.as_ref()).finish()
-    }
-
-    /// Checks every rule of the contract, and gives the name.
-    fn check_with_name(&self) -> Result<&str, Problem> {
-        let name = match &self.name {
-            Value::String(name) => name,
-            Value::Null => return Err(Problem::json("name", "missing field `name`")),
-            _ => return Err(Problem::json("name", "must be a string")),
-        };
-        let mut check = check(Some(&self.description), self.schemas.as_ref(), self.feature_flag.as_ref());
-        check.name("name", name);
-        check.finish().map(|()| name.as_str())
-    }
-
-    /// The event type as this body has it, in place of `old`.
-    fn made(&self, name: &str, at: crate::time::Time, old: Option<&EventType>) -> EventType {
-        EventType {
-            name: name.to_owned(),
-            description: self.description.clone(),
-            archived: self.archived,
-            deprecated: self.deprecated,
-            schemas: self.schemas.clone(),
-            feature_flag: self.feature_flag.clone(),
-            created_at: old.map_or(at, |old| old.created_at),
-            updated_at: old.map_or(at, |old| touched(at, old.updated_at)),
-            rev: old.map_or(0, |old| old.rev) + 1,
-        }
-    }
-}
-
-impl EventTypePatch {
-    fn check(&self) -> Result<(), Problem> {
-        check(self.description.as_deref(), self.schemas.value(), self.feature_flag.value()).finish()
-    }
-
-    fn apply(&self, kind: &mut EventType) {
-        if let Some(description) = &self.description {
-            kind.description.clone_from(description);
-        }
-        kind.archived = self.archived.unwrap_or(kind.archived);
-        kind.deprecated = self.deprecated.unwrap_or(kind.deprecated);
-        self.schemas.clone().apply(&mut kind.schemas);
-        self.feature_flag.clone().apply(&mut kind.feature_flag);
-    }
 }
 
 /// Whether the caller may see the type.

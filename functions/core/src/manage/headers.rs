@@ -48,7 +48,8 @@ const FORBIDDEN: [&str; 21] = [
     "warning",
 ];
 const FORBIDDEN_PREFIXES: [&str; 11] = [
-    "content-", "webhook-", "svix-", "x-svix-", "x-amz-", "x-amzn-", "x-azure-", "x-fd-", "x-gfe", "x-goog-", "x-google",
+    "content-", "webhook-", "svix-", "x-svix-", "x-amz-", "x-amzn-", "x-azure-", "x-fd-", "x-gfe", "x-goog-",
+    "x-google",
 ];
 /// Their values are not shown.
 const SENSITIVE: [&str; 6] =

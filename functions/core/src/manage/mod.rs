@@ -19,9 +19,11 @@ use crate::{
     time::Time,
 };
 
+mod application_in;
 mod applications;
 mod endpoint_in;
 mod endpoints;
+mod event_type_in;
 mod event_types;
 mod headers;
 mod secrets;
@@ -29,9 +31,10 @@ mod shown;
 #[cfg(test)]
 mod tests;
 
-pub use applications::{ApplicationIn, ApplicationPatch};
+pub use application_in::{ApplicationIn, ApplicationPatch};
 pub use endpoint_in::{EndpointIn, EndpointPatch};
-pub use event_types::{EventTypeIn, EventTypePatch, EventTypesShown};
+pub use event_type_in::{EventTypeIn, EventTypePatch};
+pub use event_types::EventTypesShown;
 pub use headers::{HeadersIn, HeadersOut, HeadersPatch};
 pub use secrets::{Rotation, SecretOut};
 pub use shown::{ApplicationOut, EndpointOut, EndpointRow, EventTypeOut, TypeName};

@@ -117,7 +117,8 @@ fn replace(endpoint: &mut Endpoint, key: Sealed, now: Time, grace: Duration) -> 
     }
     if old.len() >= MOST_OLD {
         let next = old.first().map_or(now, |old| old.expires_at);
-        let detail = format!("At most {MOST_OLD} old keys can be in their grace period; the next one expires at {next}");
+        let detail =
+            format!("At most {MOST_OLD} old keys can be in their grace period; the next one expires at {next}");
         return Err(Problem::refused(400, "limit_reached", detail));
     }
     old.push(OldSecret { key: before, expires_at: now.plus(grace) });

@@ -134,11 +134,7 @@ impl Record for Memory {
         Ok(select(all.map(|((_, id), message)| (id.ksuid(), message.clone())), span))
     }
 
-    async fn messages_by_id(
-        &self,
-        app: AppId,
-        ids: &[MessageId],
-    ) -> Result<HashMap<MessageId, Message>, Unavailable> {
+    async fn messages_by_id(&self, app: AppId, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>, Unavailable> {
         let state = self.state();
         Ok(ids.iter().filter_map(|id| Some((*id, state.messages.get(&(app, *id))?.clone()))).collect())
     }
@@ -149,10 +145,7 @@ impl Record for Memory {
         Ok(select(all.map(|((_, id), delivery)| (id.ksuid(), delivery.clone())), span))
     }
 
-    async fn deliveries_by_key(
-        &self,
-        keys: &[DeliveryKey],
-    ) -> Result<HashMap<DeliveryKey, Delivery>, Unavailable> {
+    async fn deliveries_by_key(&self, keys: &[DeliveryKey]) -> Result<HashMap<DeliveryKey, Delivery>, Unavailable> {
         let state = self.state();
         Ok(keys.iter().filter_map(|key| Some((*key, state.deliveries.get(key)?.clone()))).collect())
     }

@@ -76,11 +76,6 @@ impl<K: Key> Ask<K> {
         Ok(Self { limit, start })
     }
 
-    /// Rows at most.
-    pub const fn limit(&self) -> usize {
-        self.limit
-    }
-
     /// Without an iterator, the last rows of the list instead of the first.
     #[must_use]
     pub fn or_last(self) -> Self {
@@ -141,10 +136,7 @@ pub trait List: Sync {
     /// What is shown.
     type Row: Serialize + Send;
     /// Reads a part.
-    fn read(
-        &self,
-        part: Part<Self::Key>,
-    ) -> impl Future<Output = Result<Batch<Self::Key, Self::Row>, Problem>> + Send;
+    fn read(&self, part: Part<Self::Key>) -> impl Future<Output = Result<Batch<Self::Key, Self::Row>, Problem>> + Send;
 }
 
 /// A page as it is answered.

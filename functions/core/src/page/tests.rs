@@ -14,7 +14,8 @@ impl List for Model {
 
     async fn read(&self, part: Part<AppId>) -> Result<Batch<AppId, u32>, Problem> {
         let shown = |(key, value): (&AppId, &u32)| (*key, (value % 2 == 0).then_some(*value));
-        let beyond = |key: &AppId| part.after.is_none_or(|after| if part.ascending { *key > after } else { *key < after });
+        let beyond =
+            |key: &AppId| part.after.is_none_or(|after| if part.ascending { *key > after } else { *key < after });
         let rows: Vec<_> = if part.ascending {
             self.0.iter().filter(|row| beyond(row.0)).take(part.limit).map(shown).collect()
         } else {
@@ -111,7 +112,8 @@ fn a_page_ends_before_it_is_too_large_to_be_answered() {
         type Key = AppId;
         type Row = String;
         async fn read(&self, part: Part<AppId>) -> Result<Batch<AppId, String>, Problem> {
-            let from = part.after.map_or(0, |key| u16::from_be_bytes([key.ksuid().bytes()[0], key.ksuid().bytes()[1]]) + 1);
+            let from =
+                part.after.map_or(0, |key| u16::from_be_bytes([key.ksuid().bytes()[0], key.ksuid().bytes()[1]]) + 1);
             let end = usize::from(from) + part.limit;
             let rows = (from..40).take_while(|n| usize::from(*n) < end).map(|n| (id(n), Some("\"".repeat(200_000))));
             Ok(Batch::of(rows.collect(), part.limit))
@@ -125,7 +127,9 @@ fn a_page_ends_before_it_is_too_large_to_be_answered() {
 
 #[test]
 fn refuses_limits_and_iterators_that_are_not_of_the_list() {
-    for (limit, iterator) in [(Some(251), None), (Some(u64::MAX), None), (None, Some("")), (None, Some("-")), (None, Some("ep_1"))] {
+    for (limit, iterator) in
+        [(Some(251), None), (Some(u64::MAX), None), (None, Some("")), (None, Some("-")), (None, Some("ep_1"))]
+    {
         let problem = Ask::<AppId>::new(limit, iterator).expect_err("refused");
         assert_eq!(problem.status(), 422);
     }

@@ -287,7 +287,8 @@ impl Parking for World {
                 State::Waiting { due, parked: true } if due <= now => Some(due),
                 _ => None,
             };
-            let mine = inner.deliveries.iter().filter(|((endpoint, _), _)| endpoint.ksuid().bytes()[19] % LANES == lane);
+            let mine =
+                inner.deliveries.iter().filter(|((endpoint, _), _)| endpoint.ksuid().bytes()[19] % LANES == lane);
             let mut due: Vec<_> = mine.filter_map(|(key, delivery)| Some((*key, parked(delivery)?))).collect();
             due.sort_by_key(|(key, at)| (*at, *key));
             due.truncate(limit);

@@ -17,13 +17,14 @@
 //!
 //! Region, credentials and endpoints are the SDK's own variables, which Lambda sets.
 
-use std::{ops::RangeInclusive, str::FromStr, time::Duration};
+mod source;
+
+use std::time::Duration;
 
 use lambda_runtime::tracing::subscriber::filter::LevelFilter;
 use postrider_core::retry::Schedule;
 
-/// The example of Standard Webhooks.
-const DEFAULT_SCHEDULE: &str = "5s,5m,30m,2h,5h,10h,14h,20h,24h";
+use source::{Source, environment};
 
 /// A variable that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -187,59 +188,9 @@ impl SchedulerSettings {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where configuration comes in")]
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
-/// Where variables come from.
-#[derive(Clone, Copy)]
-struct Source<'a>(&'a dyn Fn(&str) -> Option<String>);
-
-impl Source<'_> {
-    /// Unset and empty are the same: a template's empty parameter is an empty variable.
-    fn optional(self, name: &str) -> Option<String> {
-        self.0(name).filter(|value| !value.trim().is_empty())
-    }
-
-    fn required(self, name: &'static str) -> Result<String, InvalidSetting> {
-        self.optional(name).ok_or(InvalidSetting::Missing(name))
-    }
-
-    fn number<T: FromStr + PartialOrd + std::fmt::Display>(
-        self,
-        name: &'static str,
-        default: T,
-        limits: RangeInclusive<T>,
-    ) -> Result<T, InvalidSetting> {
-        let Some(text) = self.optional(name) else { return Ok(default) };
-        let (low, high) = (limits.start(), limits.end());
-        let number = text.trim().parse().ok().filter(|number| limits.contains(number));
-        number.ok_or_else(|| InvalidSetting::Invalid(name, format!("must be a whole number, {low} to {high}")))
-    }
-
-    /// Here an empty one counts: it means a single attempt.
-    fn schedule(self) -> Result<Schedule, InvalidSetting> {
-        const NAME: &str = "POSTRIDER_RETRY_SCHEDULE";
-        let text = self.0(NAME).unwrap_or_else(|| DEFAULT_SCHEDULE.to_owned());
-        text.parse()
-            .map_err(|error: postrider_core::retry::InvalidSchedule| InvalidSetting::Invalid(NAME, error.to_string()))
-    }
-
-    fn log(self) -> Result<LogLevel, InvalidSetting> {
-        const NAME: &str = "POSTRIDER_LOG";
-        let text = self.optional(NAME).unwrap_or_else(|| "info".to_owned());
-        let level = text
-            .trim()
-            .parse()
-            .map_err(|_| InvalidSetting::Invalid(NAME, "must be error, warn, info, debug, trace or off".to_owned()));
-        level.map(LogLevel)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{source::DEFAULT_SCHEDULE, *};
 
     fn variables(name: &str) -> Option<String> {
         let required = ["CONFIG_TABLE", "LEDGER_TABLE", "KEYRING", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"];

@@ -1,0 +1,119 @@
+//! The management API: applications, endpoints, event types, and the record of messages and attempts.
+//!
+//! Each handler parses its request, calls one use case of [`postrider_core`], and maps the result. Who may do what is
+//! decided there as well: another's application is not found, and an application's token is refused where the
+//! organization's is needed.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use http::{Request, Uri, uri::PathAndQuery};
+use lambda_http::{Service, service_fn};
+use percent_encoding::percent_decode_str;
+use postrider_core::{
+    history::History,
+    manage::Manager,
+    ports::{Ambient, Directory, Keys, Record},
+    problem::Problem,
+};
+
+mod applications;
+mod attempts;
+mod call;
+mod endpoints;
+mod event_types;
+mod health;
+mod messages;
+mod not_built;
+
+use call::Refusal;
+
+/// The implementations that the API runs on.
+pub trait Parts: Send + Sync + 'static {
+    /// Applications, endpoints and event types.
+    type Directory: Directory + 'static;
+    /// Messages, claims and deliveries.
+    type Record: Record + 'static;
+    /// The root keys.
+    type Keys: Keys + 'static;
+    /// Time and randomness.
+    type Ambient: Ambient + 'static;
+}
+
+/// The API and what it runs on.
+#[derive(Debug)]
+pub struct Api<P: Parts> {
+    /// Applications, endpoints and event types.
+    pub directory: P::Directory,
+    /// Messages, claims and deliveries.
+    pub record: P::Record,
+    /// The root keys.
+    pub keys: P::Keys,
+    /// Time and randomness.
+    pub ambient: P::Ambient,
+    /// Whether endpoints may use `http`: where networks are allow-listed.
+    pub plain_http: bool,
+}
+
+/// What every handler gets.
+type Shared<P> = State<Arc<Api<P>>>;
+
+impl<P: Parts> Api<P> {
+    fn manager(&self) -> Manager<'_, P::Directory, P::Keys, P::Ambient> {
+        Manager { directory: &self.directory, keys: &self.keys, ambient: &self.ambient, plain_http: self.plain_http }
+    }
+
+    fn history(&self) -> History<'_, P::Directory, P::Record> {
+        History { directory: &self.directory, record: &self.record, now: self.ambient.now() }
+    }
+
+    /// Answers requests.
+    pub fn into_service(
+        self,
+    ) -> impl Service<lambda_http::Request, Response = Response, Error = Infallible, Future: Send> + Clone {
+        let router = routes::<P>().with_state(Arc::new(self));
+        service_fn(move |request: lambda_http::Request| {
+            let mut router = router.clone();
+            async move {
+                match prepared(request.map(Body::new)) {
+                    Ok(request) => router.call(request).await,
+                    Err(refusal) => Ok(refusal.into_response()),
+                }
+            }
+        })
+    }
+}
+
+fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
+    let v1 = Router::new()
+        .merge(applications::routes())
+        .merge(endpoints::routes())
+        .merge(event_types::routes())
+        .merge(messages::routes())
+        .merge(attempts::routes())
+        .merge(health::routes())
+        .merge(not_built::routes());
+    Router::new().nest("/api/v1", v1)
+}
+
+/// Without trailing slashes. A path that is no text names nothing.
+fn prepared(mut request: Request<Body>) -> Result<Request<Body>, Refusal> {
+    let path = request.uri().path();
+    let text = percent_decode_str(path).decode_utf8();
+    if !text.is_ok_and(|text| !text.contains('\0')) {
+        return Err(Problem::not_found("What the path names was").into());
+    }
+    let trimmed = path.trim_end_matches('/');
+    if trimmed.len() < path.len() && !trimmed.is_empty() {
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        let target: PathAndQuery =
+            format!("{trimmed}{query}").parse().map_err(|_| Problem::not_found("What the path names was"))?;
+        *request.uri_mut() = Uri::from(target);
+    }
+    Ok(request)
+}

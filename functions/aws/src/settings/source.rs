@@ -1,0 +1,60 @@
+//! Reading one variable.
+
+use std::{ops::RangeInclusive, str::FromStr};
+
+use postrider_core::retry::Schedule;
+
+use super::{InvalidSetting, LogLevel};
+
+/// The example of Standard Webhooks.
+pub(super) const DEFAULT_SCHEDULE: &str = "5s,5m,30m,2h,5h,10h,14h,20h,24h";
+
+#[expect(clippy::disallowed_methods, reason = "the one place where configuration comes in")]
+pub(super) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Where variables come from.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a>(pub(super) &'a dyn Fn(&str) -> Option<String>);
+
+impl Source<'_> {
+    /// Unset and empty are the same: a template's empty parameter is an empty variable.
+    pub(super) fn optional(self, name: &str) -> Option<String> {
+        self.0(name).filter(|value| !value.trim().is_empty())
+    }
+
+    pub(super) fn required(self, name: &'static str) -> Result<String, InvalidSetting> {
+        self.optional(name).ok_or(InvalidSetting::Missing(name))
+    }
+
+    pub(super) fn number<T: FromStr + PartialOrd + std::fmt::Display>(
+        self,
+        name: &'static str,
+        default: T,
+        limits: RangeInclusive<T>,
+    ) -> Result<T, InvalidSetting> {
+        let Some(text) = self.optional(name) else { return Ok(default) };
+        let (low, high) = (limits.start(), limits.end());
+        let number = text.trim().parse().ok().filter(|number| limits.contains(number));
+        number.ok_or_else(|| InvalidSetting::Invalid(name, format!("must be a whole number, {low} to {high}")))
+    }
+
+    /// Here an empty one counts: it means a single attempt.
+    pub(super) fn schedule(self) -> Result<Schedule, InvalidSetting> {
+        const NAME: &str = "POSTRIDER_RETRY_SCHEDULE";
+        let text = self.0(NAME).unwrap_or_else(|| DEFAULT_SCHEDULE.to_owned());
+        text.parse()
+            .map_err(|error: postrider_core::retry::InvalidSchedule| InvalidSetting::Invalid(NAME, error.to_string()))
+    }
+
+    pub(super) fn log(self) -> Result<LogLevel, InvalidSetting> {
+        const NAME: &str = "POSTRIDER_LOG";
+        let text = self.optional(NAME).unwrap_or_else(|| "info".to_owned());
+        let level = text
+            .trim()
+            .parse()
+            .map_err(|_| InvalidSetting::Invalid(NAME, "must be error, warn, info, debug, trace or off".to_owned()));
+        level.map(LogLevel)
+    }
+}

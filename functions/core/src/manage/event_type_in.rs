@@ -1,0 +1,121 @@
+//! What is sent to make or change an event type, and its rules.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::touched;
+use crate::{
+    entity::EventType,
+    given::{Given, not_null},
+    problem::Problem,
+    rules::{Check, json_size},
+    time::Time,
+};
+
+/// All schemas of an event type, as JSON text in bytes.
+const SCHEMAS_LIMIT: usize = 262_144;
+
+/// The body of POST and PUT.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventTypeIn {
+    /// Looked at by POST only.
+    #[serde(default)]
+    name: Value,
+    description: String,
+    #[serde(default)]
+    archived: bool,
+    #[serde(default)]
+    deprecated: bool,
+    #[serde(default)]
+    schemas: Option<Map<String, Value>>,
+    #[serde(default)]
+    feature_flag: Option<String>,
+}
+
+/// The body of PATCH.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventTypePatch {
+    #[serde(default, deserialize_with = "not_null")]
+    description: Option<String>,
+    #[serde(default, deserialize_with = "not_null")]
+    archived: Option<bool>,
+    #[serde(default, deserialize_with = "not_null")]
+    deprecated: Option<bool>,
+    #[serde(default)]
+    schemas: Given<Map<String, Value>>,
+    #[serde(default)]
+    feature_flag: Given<String>,
+}
+
+fn check(description: Option<&str>, schemas: Option<&Map<String, Value>>, flag: Option<&String>) -> Check {
+    let mut check = Check::default();
+    if let Some(description) = description {
+        check.text("description", description);
+    }
+    if let Some(flag) = flag {
+        check.name("featureFlag", flag);
+    }
+    for (version, schema) in schemas.into_iter().flatten() {
+        if !schema.is_object() {
+            check.fail(&["body", "schemas", version], "must be a JSON Schema, as an object");
+        }
+    }
+    if schemas.is_some_and(|schemas| json_size(schemas) > SCHEMAS_LIMIT) {
+        check.fail(&["body", "schemas"], format!("must be at most {SCHEMAS_LIMIT} bytes of JSON together"));
+    }
+    check
+}
+
+impl EventTypeIn {
+    /// Checks every rule.
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        check(Some(&self.description), self.schemas.as_ref(), self.feature_flag.as_ref()).finish()
+    }
+
+    /// Checks every rule, and gives the name.
+    pub(super) fn check_with_name(&self) -> Result<&str, Problem> {
+        let name = match &self.name {
+            Value::String(name) => name,
+            Value::Null => return Err(Problem::json("name", "missing field `name`")),
+            _ => return Err(Problem::json("name", "must be a string")),
+        };
+        let mut check = check(Some(&self.description), self.schemas.as_ref(), self.feature_flag.as_ref());
+        check.name("name", name);
+        check.finish().map(|()| name.as_str())
+    }
+
+    /// The event type as this body has it, in place of `old`.
+    pub(super) fn made(&self, name: &str, at: Time, old: Option<&EventType>) -> EventType {
+        EventType {
+            name: name.to_owned(),
+            description: self.description.clone(),
+            archived: self.archived,
+            deprecated: self.deprecated,
+            schemas: self.schemas.clone(),
+            feature_flag: self.feature_flag.clone(),
+            created_at: old.map_or(at, |old| old.created_at),
+            updated_at: old.map_or(at, |old| touched(at, old.updated_at)),
+            rev: old.map_or(0, |old| old.rev) + 1,
+        }
+    }
+}
+
+impl EventTypePatch {
+    /// Checks every rule.
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        check(self.description.as_deref(), self.schemas.value(), self.feature_flag.value()).finish()
+    }
+
+    /// Changes what was given.
+    pub(super) fn apply(&self, kind: &mut EventType) {
+        if let Some(description) = &self.description {
+            kind.description.clone_from(description);
+        }
+        kind.archived = self.archived.unwrap_or(kind.archived);
+        kind.deprecated = self.deprecated.unwrap_or(kind.deprecated);
+        self.schemas.clone().apply(&mut kind.schemas);
+        self.feature_flag.clone().apply(&mut kind.feature_flag);
+    }
+}

@@ -1,0 +1,91 @@
+//! The use cases over ports in memory.
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::*;
+use crate::{
+    ids::Ksuid,
+    keyring::Keyring,
+    memory::{Bench, Memory},
+    problem::from_json,
+    token::Caller,
+};
+
+mod applications;
+mod endpoints;
+mod event_types;
+mod headers;
+mod secrets;
+
+/// An organization, and what its use cases run on.
+struct World {
+    memory: Memory,
+    ring: Keyring,
+    bench: Bench,
+    caller: Caller,
+}
+
+impl World {
+    fn new() -> Self {
+        let ring = Keyring::parse(r#"{"current":"k1","k1":"0123456789abcdef0123456789abcdef"}"#);
+        Self {
+            memory: Memory::default(),
+            ring: ring.expect("keyring"),
+            bench: Bench::at(Time::from_secs(1_800_000_000)),
+            caller: Caller { org: "org_a".parse().expect("org"), app: None },
+        }
+    }
+
+    fn manager(&self) -> Manager<'_, Memory, Keyring, Bench> {
+        Manager { directory: &self.memory, keys: &self.ring, ambient: &self.bench, plain_http: false }
+    }
+
+    /// Of an instant of its own.
+    fn id(&self) -> Ksuid {
+        self.bench.pass(Duration::from_millis(4));
+        self.bench.ksuid()
+    }
+
+    async fn application(&self, body: &str) -> Result<Value, Problem> {
+        let made = self.manager().create_application(&self.caller, self.id(), &read(body), false).await;
+        made.map(|made| shown(&made.into_inner()))
+    }
+
+    /// Creates an endpoint of the application with uid `app`, which is there afterwards.
+    async fn endpoint(&self, body: &str) -> Result<Value, Problem> {
+        let _ = self.application(r#"{"name":"A","uid":"app"}"#).await;
+        let made = self.manager().create_endpoint(&self.caller, self.id(), "app", read(body)).await;
+        made.map(|endpoint| shown(&endpoint))
+    }
+
+    async fn patched(&self, segment: &str, patch: &str) -> Result<Value, Problem> {
+        let patched = self.manager().patch_endpoint(&self.caller, "app", segment, read(patch)).await;
+        patched.map(|endpoint| shown(&endpoint))
+    }
+
+    async fn event_type(&self, body: &str) -> Result<Value, Problem> {
+        let made = self.manager().create_event_type(&self.caller, self.id(), &read(body)).await;
+        made.map(|kind| shown(&kind))
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &str) -> T {
+    from_json(body.as_bytes()).unwrap_or_else(|problem| panic!("{body}: {}", problem.body()))
+}
+
+fn shown(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).expect("JSON")
+}
+
+/// The paths of the fields that a 422 names.
+fn fields<T: std::fmt::Debug>(result: Result<T, Problem>) -> Vec<String> {
+    match result {
+        Err(Problem::Invalid(items)) => items.iter().map(|item| item.loc.join(".")).collect(),
+        other => panic!("not a 422: {other:?}"),
+    }
+}
+
+fn status<T>(result: &Result<T, Problem>) -> u16 {
+    result.as_ref().map_or_else(Problem::status, |_| 200)
+}

@@ -1,0 +1,184 @@
+"""What the Rust side asks of the local AWS, one JSON object a line (see helper.rs).
+
+Every public function here is an operation; its parameters are the request's arguments.
+"""
+
+import hashlib
+import io
+import json
+import os
+import sys
+import threading
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+
+BUCKET = "postrider-code"
+uploads = threading.Lock()
+
+
+@cache
+def session():
+    import boto3
+
+    return boto3.session.Session()
+
+
+@cache
+def client(service):
+    from botocore.config import Config
+
+    config = Config(
+        # An invocation may take as long as a function may run, and is never made twice.
+        read_timeout=900,
+        retries={"total_max_attempts": 1},
+        max_pool_connections=64,
+        # Nobody alters 50 MB on the way to this very machine: checksums of it are time lost.
+        s3={"payload_signing_enabled": False},
+        request_checksum_calculation="when_required",
+    )
+    with uploads:
+        return session().client(service, config=config)
+
+
+def template(path):
+    """The SAM template as JSON, with the short forms of its functions (!Ref …) spelled out."""
+    from samtranslator.yaml_helper import yaml_parse
+
+    return yaml_parse(Path(path).read_text())
+
+
+def deploy(stack, template, parameters, binaries):
+    """Creates the stack and returns its outputs."""
+    resources = template["Resources"]
+    for name in [name for name, resource in resources.items() if is_transport_policy(resource)]:
+        del resources[name]
+    for resource in resources.values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            properties = resource["Properties"]
+            name = Path(properties["CodeUri"]).name
+            properties["CodeUri"] = {"Bucket": BUCKET, "Key": upload(binaries[name])}
+            make_numbers(properties.get("Events", {}), template["Parameters"], parameters)
+    formation = client("cloudformation")
+    formation.create_stack(
+        StackName=stack,
+        TemplateBody=json.dumps(template),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    state = wait(stack)
+    if state["StackStatus"] != "CREATE_COMPLETE":
+        raise RuntimeError(f"{state['StackStatus']}: {failures(stack) or state.get('StackStatusReason')}")
+    return {output["OutputKey"]: output["OutputValue"] for output in state.get("Outputs", [])}
+
+
+def is_transport_policy(resource):
+    """A queue's policy that refuses plain HTTP, which is all that the local AWS speaks."""
+    statements = resource["Properties"].get("PolicyDocument", {}).get("Statement", [])
+    conditions = [statement.get("Condition") for statement in statements]
+    return resource["Type"] == "AWS::SQS::QueuePolicy" and conditions == [{"Bool": {"aws:SecureTransport": "false"}}]
+
+
+def make_numbers(events, declared, parameters):
+    """CloudFormation turns a parameter into a number where one is wanted; the local AWS leaves it a text here."""
+    for event in events.values():
+        scaling = event["Properties"].get("ScalingConfig", {})
+        for key, value in scaling.items():
+            if isinstance(value, dict):
+                name = value["Ref"]
+                scaling[key] = int(parameters.get(name, declared[name]["Default"]))
+
+
+def undeploy(stack):
+    """Deletes the stack."""
+    identity = client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["StackId"]
+    client("cloudformation").delete_stack(StackName=stack)
+    state = wait(identity)
+    if state["StackStatus"] != "DELETE_COMPLETE":
+        raise RuntimeError(f"{state['StackStatus']}: {failures(identity)}")
+
+
+def wait(stack):
+    """The stack's description as soon as nothing is in progress any more."""
+    pause = threading.Event()
+    for _ in range(3000):
+        state = client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        if not state["StackStatus"].endswith("_IN_PROGRESS"):
+            return state
+        pause.wait(0.1)
+    raise TimeoutError(f"{stack} is still {state['StackStatus']} after 5 minutes")
+
+
+def failures(stack):
+    """Why resources failed, the first first."""
+    events = client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"]
+    return "; ".join(
+        f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}"
+        for event in reversed(events)
+        if event["ResourceStatus"].endswith("_FAILED")
+    )
+
+
+def upload(binary):
+    """The key of a zip that holds the binary as `bootstrap`. An unchanged binary is not uploaded again."""
+    facts = os.stat(binary)
+    return uploaded(binary, facts.st_mtime_ns, facts.st_size)
+
+
+@cache
+def uploaded(binary, _changed, _size):
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_STORED) as archive:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o755 << 16
+        archive.writestr(entry, Path(binary).read_bytes())
+    body = zipped.getvalue()
+    key = hashlib.sha256(body).hexdigest() + ".zip"
+    store = client("s3")
+    store.create_bucket(Bucket=BUCKET)
+    store.put_object(Bucket=BUCKET, Key=key, Body=body)
+    return key
+
+
+def invoke(function, event):
+    """The answer of one synchronous invocation, and the error's kind if it is one."""
+    answer = client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+    return {"error": answer.get("FunctionError"), "payload": json.loads(answer["Payload"].read() or "null")}
+
+
+def logs(function):
+    """All that the function has logged, in order."""
+    pages = client("logs").get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{function}")
+    events = [event for page in pages for event in page["events"]]
+    return [{"at_millis": event["timestamp"], "message": event["message"]} for event in events]
+
+
+def secret(name):
+    """The text of a secret."""
+    return client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+
+
+OPERATIONS = {operation.__name__: operation for operation in (template, deploy, undeploy, invoke, logs, secret)}
+
+
+def serve(line, lock=threading.Lock()):
+    request = json.loads(line)
+    answer = {"id": request["id"]}
+    try:
+        answer["result"] = OPERATIONS[request["operation"]](**request["arguments"])
+    except Exception as error:
+        answer["error"] = f"{type(error).__name__}: {error}"
+    with lock:
+        print(json.dumps(answer), flush=True)
+
+
+def main():
+    with ThreadPoolExecutor(64) as pool:
+        for line in sys.stdin:
+            pool.submit(serve, line)
+    # Whoever asked is gone: nobody waits for what is still under way.
+    os._exit(0)
+
+
+main()

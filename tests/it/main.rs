@@ -1,0 +1,17 @@
+//! Postrider, end to end: what it promises, shown over real connections.
+
+mod bad_input;
+mod budget;
+mod crash;
+mod duplicates;
+mod events;
+mod faults;
+mod idempotency;
+mod logs;
+mod manage;
+mod paging;
+mod policies;
+mod publish;
+mod retry;
+mod rotation;
+mod tokens;
