@@ -85,12 +85,7 @@ impl World {
     }
 
     /// Deploys a template, which may have been changed first.
-    pub async fn deploy(
-        &self,
-        name: &str,
-        template: serde_json::Value,
-        parameters: &[(&str, &str)],
-    ) -> Result<Stack> {
+    pub async fn deploy(&self, name: &str, template: serde_json::Value, parameters: &[(&str, &str)]) -> Result<Stack> {
         let mut all: HashMap<&str, &str> = BRISK.iter().copied().collect();
         all.extend(parameters.iter().copied());
         let all: Vec<_> = all.into_iter().collect();
@@ -106,7 +101,9 @@ impl World {
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::from_static(REGION))
             .endpoint_url(self.emulator.endpoint())
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(ACCESS_KEY, ACCESS_KEY, None, None, "tests")))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+                ACCESS_KEY, ACCESS_KEY, None, None, "tests",
+            )))
             .build()
     }
 
@@ -129,7 +126,7 @@ impl Stack {
 
     /// A token of an organization, or of one application of it.
     pub fn token(&self, org: &str, app: Option<&str>) -> String {
-        self.token_for(org, app, Duration::from_secs(3_600))
+        self.token_for(org, app, Duration::from_hours(1))
     }
 
     /// The same, for so long.

@@ -33,7 +33,8 @@ impl Tenant {
         let token = stack.token(&org, None);
         let options = SvixOptions { server_url: Some(stack.url()), ..SvixOptions::default() };
         let svix = Svix::new(token.clone(), Some(options));
-        let app = svix.application().create(ApplicationIn::new(name.to_owned()), None).await.context("an application")?;
+        let app =
+            svix.application().create(ApplicationIn::new(name.to_owned()), None).await.context("an application")?;
         let api = Api::new(&stack.url(), Some(&token));
         Ok(Self { svix, api, org, app: app.id, receiver: Receiver::start()? })
     }

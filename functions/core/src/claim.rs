@@ -18,7 +18,7 @@ use crate::{
 /// Longer than any function that holds a claim may run.
 pub const LEASE: Duration = Duration::from_secs(30);
 /// An idempotency key is remembered for a day.
-pub const KEY_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
+pub const KEY_LIFETIME: Duration = Duration::from_hours(24);
 /// Longest idempotency key, in bytes.
 pub const KEY_LIMIT: usize = 256;
 

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A first attempt within this long of the publication is listed at its message's place.
-pub const PROMPT: Duration = Duration::from_secs(60);
+pub const PROMPT: Duration = Duration::from_mins(1);
 /// Attempts kept of one delivery; replays may add up.
 const KEPT_ATTEMPTS: usize = 60;
 /// Attempts kept with their whole response, so that the record stays under an item's 400 KB.
@@ -231,6 +231,7 @@ mod micros {
 
     use crate::time::Time;
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub(super) fn serialize<S: Serializer>(time: &Time, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_i64(time.micros())
     }

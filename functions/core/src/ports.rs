@@ -3,7 +3,11 @@
 //! Every port may fail as [`Unavailable`] with the outcome unknown: the write may have happened. The use cases are
 //! written so that doing it again is right.
 
-use std::{collections::HashMap, future::Future, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    future::Future,
+    time::Duration,
+};
 
 use crate::{
     claim::{Claim, ClaimKey},
@@ -220,6 +224,8 @@ pub struct Known {
     pub deliveries: HashMap<DeliveryKey, Delivery>,
     /// The endpoints asked for that exist and are of an existing application.
     pub endpoints: HashMap<EndpointId, Endpoint>,
+    /// Those that exist and cannot be read: not to be taken for deleted.
+    pub unreadable: HashSet<EndpointId>,
 }
 
 /// The record of deliveries as the delivery function uses it.

@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// A woken delivery that is not attempted within this long is woken again.
-pub const LEASE: Duration = Duration::from_secs(600);
+pub const LEASE: Duration = Duration::from_mins(10);
 /// A message is stored moments after its deliveries are queued; younger ones may still come.
-const COMMIT_GRACE: Duration = Duration::from_secs(120);
+const COMMIT_GRACE: Duration = Duration::from_mins(2);
 /// Deliveries taken at a time: one message read request holds as many.
 const PAGE: usize = 100;
 const LEASES_AT_ONCE: usize = 16;

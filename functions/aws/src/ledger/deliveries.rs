@@ -44,7 +44,9 @@ impl Deliveries for DeliveryLedger {
         let items = batch_get(&self.table.client, &places).await?;
         let records = items.get(&self.table.name).map(Vec::as_slice).unwrap_or_default();
         let config = items.get(&self.config).map(Vec::as_slice).unwrap_or_default();
-        Ok(Known { deliveries: records_of(records), endpoints: endpoints_of(config) })
+        let mut known = Known { deliveries: records_of(records), ..Known::default() };
+        add_endpoints(config, &mut known);
+        Ok(known)
     }
 
     async fn record_successes(&self, done: &[Delivery]) -> Vec<DeliveryKey> {
@@ -72,8 +74,8 @@ fn records_of(items: &[Item]) -> HashMap<DeliveryKey, Delivery> {
     found.map(|delivery| ((delivery.endpoint, delivery.message), delivery)).collect()
 }
 
-/// The endpoints whose application is alive.
-fn endpoints_of(items: &[Item]) -> HashMap<EndpointId, Endpoint> {
+/// Adds the endpoints whose application is alive.
+fn add_endpoints(items: &[Item], known: &mut Known) {
     let is_application = |item: &&Item| item.maybe_text("sk") == Some(APPLICATION);
     let alive: HashSet<_> = items
         .iter()
@@ -82,9 +84,12 @@ fn endpoints_of(items: &[Item]) -> HashMap<EndpointId, Endpoint> {
         .filter_map(|item| item.maybe_text("pk"))
         .collect();
     let endpoints = items.iter().filter(|item| !is_application(item));
-    let reachable = endpoints.filter(|item| item.maybe_text("pk").is_some_and(|app| alive.contains(app)));
-    let found = reachable.filter_map(|item| readable(item, document::<Endpoint>));
-    found.map(|endpoint| (endpoint.id, endpoint)).collect()
+    for item in endpoints.filter(|item| item.maybe_text("pk").is_some_and(|app| alive.contains(app))) {
+        match readable(item, document::<Endpoint>) {
+            Some(endpoint) => drop(known.endpoints.insert(endpoint.id, endpoint)),
+            None => known.unreadable.extend(item.maybe_text("sk").and_then(|id| id.parse::<EndpointId>().ok())),
+        }
+    }
 }
 
 /// Writes a record in place of the revision before it; whether it stands now.

@@ -4,7 +4,10 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures::{FutureExt as _, future::join_all};
 
-use super::{Courier, Fate, Job, MARGIN, SOON, Verdict, judge::judge};
+use super::{
+    Courier, Fate, Job, MARGIN, SOON, Verdict,
+    judge::{Subscription, judge},
+};
 use crate::{
     delivery::{Attempt, Delivery, PROMPT, Reason, State},
     entity::Endpoint,
@@ -54,7 +57,13 @@ impl<D: Deliveries, I: Inbox, S: Sender, K: Keys, A: Ambient> Courier<D, I, S, K
         let now = self.ambient.now();
         let record = known.deliveries.get(&job.key());
         let endpoint = known.endpoints.get(&envelope.endpoint);
-        match judge(envelope, record, endpoint, now) {
+        let subscription = match endpoint {
+            Some(endpoint) => Subscription::Is(endpoint),
+            None if known.unreadable.contains(&envelope.endpoint) => Subscription::Unreadable,
+            None => Subscription::None,
+        };
+        match judge(envelope, record, subscription, now) {
+            Verdict::Leave => Err(Fate::Failed),
             Verdict::Drop => Err(Fate::Done),
             Verdict::Wait(wait) => Err(Fate::Back(wait)),
             Verdict::Bury(reason) => Err(Fate::Buried(reason)),

@@ -25,10 +25,23 @@ pub(super) enum Verdict {
     End(State),
     /// Make a request.
     Attempt,
+    /// Leave it for another time: the endpoint's configuration cannot be read.
+    Leave,
+}
+
+/// What is known of the endpoint.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Subscription<'a> {
+    /// It is there.
+    Is(&'a Endpoint),
+    /// There is none (any more).
+    None,
+    /// It is there, and what is stored cannot be read: by this version, perhaps.
+    Unreadable,
 }
 
 /// Judges one delivery.
-pub(super) fn judge(envelope: &Envelope, record: Option<&Delivery>, endpoint: Option<&Endpoint>, now: Time) -> Verdict {
+pub(super) fn judge(envelope: &Envelope, record: Option<&Delivery>, endpoint: Subscription<'_>, now: Time) -> Verdict {
     let open = match record {
         Some(record) => standing(envelope, record, now),
         None => None,
@@ -42,20 +55,20 @@ fn standing(envelope: &Envelope, record: &Delivery, now: Time) -> Option<Verdict
         State::Succeeded | State::Canceled(_) => Some(Verdict::Drop),
         State::Failed(reason) if envelope.round == record.round => Some(Verdict::Bury(reason)),
         _ if envelope.round < record.round => Some(Verdict::Drop),
-        // Redriven from the dead-letter queue.
-        State::Failed(_) => None,
         State::Waiting { parked: true, .. } => (envelope.woken != Some(record.rev)).then_some(Verdict::Drop),
         State::Waiting { due, .. } if due > now.plus(SKEW) => Some(Verdict::Wait(now.until(due))),
-        State::Waiting { .. } => None,
+        // Due; or redriven from the dead-letter queue.
+        State::Waiting { .. } | State::Failed(_) => None,
     }
 }
 
-fn fresh(envelope: &Envelope, endpoint: Option<&Endpoint>, now: Time) -> Verdict {
+fn fresh(envelope: &Envelope, endpoint: Subscription<'_>, now: Time) -> Verdict {
     match endpoint {
+        Subscription::Unreadable => Verdict::Leave,
         _ if envelope.expires_at <= now => Verdict::End(State::Canceled(Reason::MessageGone)),
-        None => Verdict::End(State::Canceled(Reason::EndpointDeleted)),
-        Some(endpoint) if endpoint.disabled => Verdict::End(State::Failed(Reason::EndpointDisabled)),
-        Some(_) => Verdict::Attempt,
+        Subscription::None => Verdict::End(State::Canceled(Reason::EndpointDeleted)),
+        Subscription::Is(endpoint) if endpoint.disabled => Verdict::End(State::Failed(Reason::EndpointDisabled)),
+        Subscription::Is(_) => Verdict::Attempt,
     }
 }
 
@@ -107,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_parked_delivery_is_attempted_only_by_the_copy_of_its_last_waking() {
-        let parked = State::Waiting { due: NOW.plus(Duration::from_secs(600)), parked: true };
+        let parked = State::Waiting { due: NOW.plus(Duration::from_mins(10)), parked: true };
         assert_eq!(judged(parked, &envelope(1, None)), Some(Verdict::Drop));
         assert_eq!(judged(parked, &envelope(1, Some(6))), Some(Verdict::Drop));
         assert_eq!(judged(parked, &envelope(1, Some(7))), None);
@@ -116,8 +129,8 @@ mod tests {
     #[test]
     fn without_an_endpoint_or_after_its_time_a_delivery_ends() {
         let mut late = envelope(0, None);
-        assert_eq!(judge(&late, None, None, NOW), Verdict::End(State::Canceled(Reason::EndpointDeleted)));
+        assert_eq!(judge(&late, None, Subscription::None, NOW), Verdict::End(State::Canceled(Reason::EndpointDeleted)));
         late.expires_at = NOW;
-        assert_eq!(judge(&late, None, None, NOW), Verdict::End(State::Canceled(Reason::MessageGone)));
+        assert_eq!(judge(&late, None, Subscription::None, NOW), Verdict::End(State::Canceled(Reason::MessageGone)));
     }
 }

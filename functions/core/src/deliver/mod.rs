@@ -187,9 +187,8 @@ impl<D: Deliveries, I: Inbox, S: Sender, K: Keys, A: Ambient> Courier<D, I, S, K
         }
         let burial = async { if letters.is_empty() { Ok(()) } else { self.inbox.bury(&letters).await } };
         let hold = async {
-            if holds.is_empty() {
-            } else {
-                self.inbox.hold(&holds).await
+            if !holds.is_empty() {
+                self.inbox.hold(&holds).await;
             }
         };
         if let (Err(error), ()) = futures::join!(burial, hold) {

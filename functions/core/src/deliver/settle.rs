@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A waiting record is kept at least this long after its due time.
-pub(super) const KEPT_AFTER_DUE: Duration = Duration::from_secs(7 * 86_400);
+pub(super) const KEPT_AFTER_DUE: Duration = Duration::from_hours(7 * 24);
 /// Writers of one delivery that are waited out before giving up.
 const MERGES: usize = 4;
 

@@ -237,6 +237,7 @@ impl Deliveries for World {
                 .filter(|endpoint| endpoints.contains(&(endpoint.app, endpoint.id)))
                 .map(|endpoint| (endpoint.id, endpoint.clone()))
                 .collect(),
+            ..Known::default()
         })
     }
 
