@@ -1,1 +1,127 @@
-//! policies
+//! Least privilege, shown: with any one statement of any function's policy removed from the template, a call of a
+//! function is refused; with all of them, none is. (The statements for logs are Lambda's own to use, and the local AWS
+//! does not ask for them.)
+//!
+//! `cargo test -p postrider-tests --test it policies -- --nocapture` prints what was refused.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use postrider_local::{FUNCTIONS, Reply};
+use postrider_tests::{Stack, Tenant, eventually, world};
+use serde_json::{Value, json};
+use svix::{api::MessageAttemptListByEndpointOptions, models::EndpointIn};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+/// The first wait is spent in the queue, the second one parked.
+const BOTH_TIERS: &[(&str, &str)] = &[("RetrySchedule", "1s,3s"), ("ParkAfterSeconds", "2")];
+const AT_ONCE: usize = 4;
+
+/// A statement: its role, its number in the first policy, and its name.
+type Statement = (String, usize, String);
+
+fn statements(template: &Value) -> Vec<Statement> {
+    let resources = template["Resources"].as_object().into_iter().flatten();
+    let roles = resources.filter(|(_, resource)| resource["Type"] == "AWS::IAM::Role");
+    let all = roles.flat_map(|(role, resource)| {
+        let work = resource.pointer("/Properties/Policies/0/PolicyDocument/Statement").and_then(Value::as_array);
+        let named = work.into_iter().flatten().enumerate();
+        named.map(|(n, statement)| (role.clone(), n, statement["Sid"].as_str().unwrap_or_default().to_owned()))
+    });
+    all.collect()
+}
+
+fn without(template: &Value, (role, n, _): &Statement) -> Result<Value> {
+    let mut template = template.clone();
+    let path = format!("/Resources/{role}/Properties/Policies/0/PolicyDocument/Statement");
+    template.pointer_mut(&path).and_then(Value::as_array_mut).context("the statements")?.remove(*n);
+    Ok(template)
+}
+
+/// Everything the functions can do: manage, publish, deliver, wait in both tiers, bury, look. Ends after the first
+/// part that fails.
+async fn everything(stack: &Stack) -> Result<()> {
+    let tenant = stack.tenant("policy").await?;
+    tenant.receiver.on("/bad", |_, _| Reply::status(500));
+    tenant.endpoint("/good").await?;
+    let bad = EndpointIn { uid: Some("bad".to_owned()), ..EndpointIn::new(tenant.receiver.url("/bad")) };
+    tenant.endpoint_with(bad).await?;
+    tenant.api.patch(&format!("/app/{}", tenant.app), &json!({"uid": "customer"})).await?;
+    let message = tenant.api.post("/app/customer/msg", &json!({"eventType": "a", "payload": {}})).await?.json();
+    repeat(&tenant).await?;
+    let message = message["id"].as_str().context("a message")?;
+    eventually("the last attempt", || async {
+        stack.wake().await?;
+        Ok(Some(tenant.attempts(message).await?).filter(|attempts| attempts.len() >= 4))
+    })
+    .await?;
+    let options = Some(MessageAttemptListByEndpointOptions::default());
+    tenant.svix.message_attempt().list_by_endpoint(tenant.app.clone(), "bad".to_owned(), options).await?;
+    Ok(())
+}
+
+/// A repeated request finds its claim and its message.
+async fn repeat(tenant: &Tenant) -> Result<()> {
+    let body = json!({"eventType": "b", "eventId": "once", "payload": {}}).to_string().into_bytes();
+    let path = format!("/app/{}/msg", tenant.app);
+    for _ in 0..2 {
+        let headers = [("idempotency-key", "once")];
+        let reply = tenant.api.send(reqwest::Method::POST, &path, &headers, Some(body.clone())).await?;
+        anyhow::ensure!(reply.status == 202, "{}", reply.text);
+    }
+    Ok(())
+}
+
+/// What a function was refused, if anything.
+async fn refusal(stack: &Stack) -> Result<Option<String>> {
+    for function in FUNCTIONS {
+        let name = stack.deployment.function(function.trim_start_matches("postrider-"));
+        let events = world().emulator.logs(&name).await?;
+        let line = events.into_iter().map(|event| event.message).find(|line| line.contains("AccessDenied"));
+        if let Some(line) = line {
+            let what = line.split("not authorized to perform: ").nth(1).unwrap_or(&line);
+            return Ok(Some(what.split(" because ").next().unwrap_or(what).to_owned()));
+        }
+    }
+    Ok(None)
+}
+
+async fn refused_without(template: Value, number: usize, statement: Statement) -> Result<()> {
+    let (role, _, sid) = &statement;
+    let stack = Arc::new(world().deploy(&format!("policy-{number}"), without(&template, &statement)?, BOTH_TIERS).await?);
+    let running = tokio::spawn({
+        let stack = Arc::clone(&stack);
+        async move { everything(&stack).await }
+    });
+    let what = eventually(&format!("a refusal without {sid} of {role}"), || refusal(&stack)).await?;
+    running.abort();
+    println!("without {role:14} {sid:28} refused: {what}");
+    world().emulator.undeploy(&stack.deployment.stack).await
+}
+
+#[tokio::test]
+async fn every_statement_of_every_function_is_needed() -> Result<()> {
+    let template = world().emulator.template().await?;
+    let all = statements(&template);
+    assert!(all.len() >= 15, "{all:?}");
+    let (turns, mut tests) = (Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
+    for (number, statement) in all.into_iter().enumerate() {
+        let (template, turns) = (template.clone(), Arc::clone(&turns));
+        tests.spawn(async move {
+            let _turn = turns.acquire().await?;
+            refused_without(template, number, statement).await
+        });
+    }
+    while let Some(result) = tests.join_next().await {
+        result??;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_all_statements_nothing_is_refused() -> Result<()> {
+    let stack = world().stack("both-tiers", BOTH_TIERS).await?;
+    everything(&stack).await?;
+    assert_eq!(refusal(&stack).await?, None);
+    Ok(())
+}

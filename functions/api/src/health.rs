@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::{Router, extract::State, routing::get};
 use postrider_core::{
     ids::{AppId, Id as _, Ksuid},
-    ports::{Directory as _, Keys as _, Unavailable},
+    ports::{Directory as _, Keys as _, Unavailable, chain},
 };
-use postrider_web::{chain, json};
+use postrider_web::json;
 use serde::Serialize;
 
 use crate::{

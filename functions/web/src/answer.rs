@@ -2,7 +2,11 @@
 
 use http::{HeaderValue, Response, StatusCode, header};
 use lambda_http::Body;
-use postrider_core::{claim::StoredAnswer, ports::Unavailable, problem::Problem};
+use postrider_core::{
+    claim::StoredAnswer,
+    ports::{Unavailable, chain},
+    problem::Problem,
+};
 use serde::Serialize;
 
 /// A 2xx answer: its status and its JSON text, which is empty where there is none.
@@ -39,18 +43,6 @@ pub fn respond(result: Result<Answer, Problem>) -> Response<Body> {
         headers.insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
     }
     response
-}
-
-/// An error and its causes, for a log line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -15,12 +15,12 @@ use http::HeaderMap;
 use postrider_core::{
     claim::{self, Claim, ClaimKey, KEY_LIFETIME, LEASE},
     ids::{Ksuid, OrgId},
-    ports::{Ambient, Claims},
+    ports::{Ambient, Claims, chain},
     problem::Problem,
     time::Time,
 };
 
-use crate::{Answer, chain};
+use crate::Answer;
 
 /// The `Idempotency-Key` header, if there is one.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

@@ -7,7 +7,7 @@ mod event;
 mod idempotency;
 mod query;
 
-pub use answer::{Answer, NO_CONTENT, chain, json, respond};
+pub use answer::{Answer, NO_CONTENT, json, respond};
 pub use auth::authenticate;
 pub use body::{BODY_LIMIT, within_limit};
 pub use event::serve;
