@@ -41,8 +41,6 @@ async fn logs_hold_no_payload_no_secret_and_no_token() -> Result<()> {
         Ok(Some(all).filter(|_| attempts >= 2))
     })
     .await?;
-    let token = stack.token(&tenant.org, None);
-    let signature = token.rsplit('.').next().unwrap_or_default();
     let keyring = world().emulator.secret(stack.output("KeyringArn")?).await?;
     let root: Value = serde_json::from_str(&keyring)?;
     let forbidden = [
@@ -53,9 +51,10 @@ async fn logs_hold_no_payload_no_secret_and_no_token() -> Result<()> {
         "token-marker",
         "c2VjcmV0LW1hcmtlci1",
         secret.trim_start_matches("whsec_"),
-        signature,
         root["k1"].as_str().unwrap_or("no root key"),
         "whsec_",
+        // Every JWT begins like this.
+        "eyJ",
     ];
     for line in &all {
         for text in forbidden {

@@ -1,8 +1,10 @@
 //! Postrider, end to end: what it promises, shown over real connections.
 
+mod addresses;
 mod bad_input;
 mod budget;
 mod crash;
+mod dead_letters;
 mod duplicates;
 mod events;
 mod faults;

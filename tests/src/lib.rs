@@ -5,14 +5,19 @@
 //! enforced, clients and verifiers are other people's.
 
 mod http;
+mod killing;
+mod queues;
+mod sockets;
 mod stack;
 mod tenant;
 
 use std::time::Duration;
 
 pub use http::{Api, Reply};
+pub use queues::DeadLetter;
+pub use sockets::{Authority, Sockets, read_request, self_signed};
 pub use stack::{Stack, World, world};
-pub use tenant::{Tenant, verify};
+pub use tenant::{Tenant, refusal, verify};
 
 /// Longer than anything that should happen takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_mins(1);

@@ -18,9 +18,10 @@ use postrider_core::{
 use postrider_local::{
     ACCESS_KEY, Binaries, Deployment, Emulator, Listener, Name, Options, Progress, Proxy, REGION, build_functions,
 };
+use svix::api::{Svix, SvixOptions};
 use tokio::sync::Mutex;
 
-use crate::tenant::Tenant;
+use crate::{Api, tenant::Tenant};
 
 /// Parameters that every stack of the tests begins with: waits of seconds instead of hours.
 const BRISK: &[(&str, &str)] = &[("RetrySchedule", "1s,2s,3s"), ("AttemptTimeoutSeconds", "2")];
@@ -122,6 +123,17 @@ impl Stack {
     /// Where its API is.
     pub fn url(&self) -> String {
         self.proxy.url()
+    }
+
+    /// The published client, with that token.
+    pub fn svix(&self, token: &str) -> Svix {
+        let options = SvixOptions { server_url: Some(self.url()), ..SvixOptions::default() };
+        Svix::new(token.to_owned(), Some(options))
+    }
+
+    /// The API without a library, with that token.
+    pub fn api(&self, token: &str) -> Api {
+        Api::new(&self.url(), Some(token))
     }
 
     /// A token of an organization, or of one application of it.

@@ -6,8 +6,8 @@ use anyhow::{Context as _, Result};
 use postrider_local::{Received, Receiver};
 use serde_json::Value;
 use svix::{
-    api::{MessageAttemptListByMsgOptions, Svix, SvixOptions},
-    models::{ApplicationIn, EndpointIn, EndpointOut, MessageAttemptOut, MessageIn, MessageOut},
+    api::{MessageAttemptListByMsgOptions, Svix},
+    models::{ApplicationIn, EndpointIn, EndpointOut, MessageAttemptOut, MessageEndpointOut, MessageIn, MessageOut, MessageStatus},
 };
 
 use crate::{Api, Stack, eventually};
@@ -31,11 +31,10 @@ impl Tenant {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let org = format!("org_{name}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let token = stack.token(&org, None);
-        let options = SvixOptions { server_url: Some(stack.url()), ..SvixOptions::default() };
-        let svix = Svix::new(token.clone(), Some(options));
+        let svix = stack.svix(&token);
         let app =
             svix.application().create(ApplicationIn::new(name.to_owned()), None).await.context("an application")?;
-        let api = Api::new(&stack.url(), Some(&token));
+        let api = stack.api(&token);
         Ok(Self { svix, api, org, app: app.id, receiver: Receiver::start()? })
     }
 
@@ -72,10 +71,36 @@ impl Tenant {
         Ok(list.context("the attempts")?.data)
     }
 
+    /// How far the delivery of a message to an endpoint is.
+    pub async fn destination(&self, message: &str, endpoint: &str) -> Result<MessageEndpointOut> {
+        let attempts = self.svix.message_attempt();
+        let list = attempts.list_attempted_destinations(self.app.clone(), message.to_owned(), None).await;
+        let list = list.context("the destinations")?.data.into_iter();
+        list.into_iter().find(|destination| destination.id == endpoint).context("the endpoint is not among them")
+    }
+
+    /// Waits until the delivery of a message to an endpoint is so far.
+    pub async fn reached(&self, message: &str, endpoint: &str, status: MessageStatus) -> Result<MessageEndpointOut> {
+        let what = format!("{message} is {status:?} at {endpoint}");
+        let ask = || async { Ok(Some(self.destination(message, endpoint).await?).filter(|is| is.status == status)) };
+        eventually(&what, ask).await
+    }
+
     /// Waits until a message has that many attempts; newest first.
     pub async fn attempted(&self, message: &str, count: usize) -> Result<Vec<MessageAttemptOut>> {
         let what = format!("{count} attempts of {message}");
         eventually(&what, || async { Ok(Some(self.attempts(message).await?).filter(|list| list.len() >= count)) }).await
+    }
+}
+
+/// The status of a call that the published client says was refused.
+#[track_caller]
+pub fn refusal<T>(result: Result<T, svix::error::Error>) -> u16 {
+    match result {
+        Ok(_) => panic!("the call was not refused"),
+        Err(svix::error::Error::Http(error)) => error.status.as_u16(),
+        Err(svix::error::Error::Validation(error)) => error.status.as_u16(),
+        Err(other) => panic!("{other}"),
     }
 }
 

@@ -24,15 +24,18 @@ const REFUSED_V4: [Ipv4Net; 15] = [
 ];
 
 /// As [`REFUSED_V4`]. What embeds an IPv4 address is refused whole: nobody needs it, and it would be a way around.
-const REFUSED_V6: [Ipv6Net; 13] = [
+const REFUSED_V6: [Ipv6Net; 16] = [
     v6([0, 0, 0, 0, 0, 0, 0, 0], 96),          // unspecified, loopback, IPv4-compatible
     v6([0, 0, 0, 0, 0, 0xffff, 0, 0], 96),     // IPv4-mapped
+    v6([0, 0, 0, 0, 0xffff, 0, 0, 0], 96),     // IPv4-translated (SIIT)
     v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96),  // NAT64
     v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48),  // NAT64, local use
     v6([0x100, 0, 0, 0, 0, 0, 0, 0], 64),      // discard
     v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 32),     // Teredo
+    v6([0x2001, 2, 0, 0, 0, 0, 0, 0], 48),     // benchmarks
     v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32), // documentation
     v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16),     // 6to4
+    v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),     // documentation
     v6([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16),     // SRv6
     v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),      // unique local; on EC2, instance metadata
     v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10),     // link-local
@@ -120,10 +123,12 @@ mod tests {
         ["223.255.255.255", "224.0.0.0", "255.255.255.255", "-"],
         ["-", "::", "::ffff:ffff", "::1:0:0"],
         ["::fffe:ffff:ffff", "::ffff:0:0", "::ffff:255.255.255.255", "::1:0:0:0"],
+        ["::fffe:ffff:ffff:ffff", "::ffff:0:0:0", "::ffff:0:255.255.255.255", "::ffff:1:0:0"],
         ["64:ff9a:ffff:ffff:ffff:ffff:ffff:ffff", "64:ff9b::", "64:ff9b::255.255.255.255", "64:ff9b::1:0:0"],
         ["64:ff9b:0:ffff:ffff:ffff:ffff:ffff", "64:ff9b:1::", "64:ff9b:1:ffff:ffff:ffff:ffff:ffff", "64:ff9b:2::"],
         ["ff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "100::", "100::ffff:ffff:ffff:ffff", "100:0:0:1::"],
         ["2000:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2001::", "2001:0:ffff:ffff:ffff:ffff:ffff:ffff", "2001:1::"],
+        ["2001:1:ffff:ffff:ffff:ffff:ffff:ffff", "2001:2::", "2001:2:0:ffff:ffff:ffff:ffff:ffff", "2001:2:1::"],
         [
             "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff",
             "2001:db8::",
@@ -131,6 +136,7 @@ mod tests {
             "2001:db9::",
         ],
         ["2001:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2003::"],
+        ["3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff", "3fff:1000::"],
         ["5eff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "5f00::", "5f00:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "5f01::"],
         ["fbff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fe00::"],
         ["fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fe80::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "-"],

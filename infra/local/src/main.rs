@@ -7,10 +7,11 @@ mod demo;
 mod env_file;
 mod up;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, str::FromStr};
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
+use postrider_core::ids::{AppId, OrgId};
 use postrider_local::{DEFAULT_PORT, Progress, mint, read_secret};
 
 /// Postrider on this machine: the template and the binaries of a deployment, on a local AWS.
@@ -42,10 +43,10 @@ enum Subcommands {
 #[derive(Debug, Args)]
 struct Token {
     /// The organization: org_ and a name of your choice.
-    #[arg(long)]
+    #[arg(long, value_parser = checked::<OrgId>)]
     org: String,
     /// Only for this application (app_…), to be given to a customer.
-    #[arg(long)]
+    #[arg(long, value_parser = checked::<AppId>)]
     app: Option<String>,
     /// How long it is good for.
     #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3650))]
@@ -69,6 +70,11 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The text as it is, if it can be read as what it should be.
+fn checked<T: FromStr>(text: &str) -> Result<String, T::Err> {
+    text.parse::<T>().map(|_| text.to_owned())
 }
 
 async fn print_token(token: &Token) -> Result<()> {
