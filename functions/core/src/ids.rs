@@ -78,7 +78,7 @@ impl fmt::Display for Ksuid {
 
 /// The text is not an identifier of the expected kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an identifier of this kind")]
+#[error("must be the prefix of its kind and 27 characters of 0-9 A-Z a-z")]
 pub struct InvalidId;
 
 impl FromStr for Ksuid {
@@ -211,15 +211,19 @@ impl fmt::Display for OrgId {
     }
 }
 
-impl FromStr for OrgId {
-    type Err = InvalidId;
+/// The text is not an organization's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be org_ and 1 to 124 characters of A-Z a-z 0-9 - _ .")]
+pub struct InvalidOrg;
 
-    /// `org_` and 1 to 124 of `[A-Za-z0-9-_.]`.
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let rest = text.strip_prefix("org_").ok_or(InvalidId)?;
+impl FromStr for OrgId {
+    type Err = InvalidOrg;
+
+    fn from_str(text: &str) -> Result<Self, InvalidOrg> {
+        let rest = text.strip_prefix("org_").ok_or(InvalidOrg)?;
         let plain = rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
         if rest.is_empty() || rest.len() > 124 || !plain {
-            return Err(InvalidId);
+            return Err(InvalidOrg);
         }
         Ok(Self(text.to_owned()))
     }
