@@ -18,6 +18,10 @@ BUCKET = "postrider-code"
 uploads = threading.Lock()
 
 
+class Failed(Exception):
+    """Its text says it all."""
+
+
 @cache
 def session():
     import boto3
@@ -69,7 +73,7 @@ def deploy(stack, template, parameters, binaries):
     )
     state = wait(stack)
     if state["StackStatus"] != "CREATE_COMPLETE":
-        raise RuntimeError(f"{state['StackStatus']}: {failures(stack) or state.get('StackStatusReason')}")
+        raise Failed(f"{state['StackStatus']}: {failures(stack) or state.get('StackStatusReason')}")
     return {output["OutputKey"]: output["OutputValue"] for output in state.get("Outputs", [])}
 
 
@@ -96,7 +100,7 @@ def undeploy(stack):
     client("cloudformation").delete_stack(StackName=stack)
     state = wait(identity)
     if state["StackStatus"] != "DELETE_COMPLETE":
-        raise RuntimeError(f"{state['StackStatus']}: {failures(identity)}")
+        raise Failed(f"{state['StackStatus']}: {failures(identity)}")
 
 
 def wait(stack):
@@ -107,7 +111,7 @@ def wait(stack):
         if not state["StackStatus"].endswith("_IN_PROGRESS"):
             return state
         pause.wait(0.1)
-    raise TimeoutError(f"{stack} is still {state['StackStatus']} after 5 minutes")
+    raise Failed(f"{stack} is still {state['StackStatus']} after 5 minutes")
 
 
 def failures(stack):
@@ -167,6 +171,8 @@ def serve(line, lock=threading.Lock()):
     answer = {"id": request["id"]}
     try:
         answer["result"] = OPERATIONS[request["operation"]](**request["arguments"])
+    except Failed as error:
+        answer["error"] = str(error)
     except Exception as error:
         answer["error"] = f"{type(error).__name__}: {error}"
     with lock:

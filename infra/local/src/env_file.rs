@@ -8,15 +8,12 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use postrider_local::{ACCESS_KEY, Deployment, Emulator, REGION, paths as local_paths};
+use postrider_local::{ACCESS_KEY, DEFAULT_PORT, Deployment, Emulator, REGION, paths};
 
-/// Where it goes: to the stack's own folder, and, for the stack on the usual port, to where everybody looks.
-pub(crate) fn paths(emulator: &Emulator, usual: bool) -> Result<Vec<PathBuf>> {
-    let mut paths = vec![emulator.dir().join("env")];
-    if usual {
-        paths.push(local_paths::local()?.join("env"));
-    }
-    Ok(paths)
+/// Where it goes: for the stack on the usual port, where everybody looks; otherwise to the stack's own folder.
+pub(crate) fn path(emulator: &Emulator, port: u16) -> Result<PathBuf> {
+    let dir = if port == DEFAULT_PORT { paths::local()? } else { emulator.dir().to_path_buf() };
+    Ok(dir.join("env"))
 }
 
 /// `NAME=value` lines, which both shells and other readers of such files understand.

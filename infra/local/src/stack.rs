@@ -64,12 +64,7 @@ impl Emulator {
         binaries: &Binaries,
     ) -> Result<Deployment> {
         let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-        let mut all = BTreeMap::from([
-            ("Architecture", architecture),
-            ("AllowedNetworks", "127.0.0.0/8,::1/128"),
-            // The local AWS speaks plain HTTP.
-            ("QueueTlsOnly", "false"),
-        ]);
+        let mut all = BTreeMap::from([("Architecture", architecture), ("AllowedNetworks", "127.0.0.0/8,::1/128")]);
         all.extend(parameters.iter().copied());
         let arguments = json!({ "stack": stack, "template": template, "parameters": all, "binaries": binaries });
         let outputs = self.helper.call("deploy", arguments).await;

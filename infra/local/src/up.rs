@@ -1,10 +1,9 @@
 //! Brings the stack up, has it demonstrated, and takes it down.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, anyhow};
-use postrider_local::{
-    DEFAULT_PORT, Deployment, Emulator, Listener, Name, Options, Progress, Proxy, Receiver, build_functions, holder,
-    mint,
-};
+use postrider_local::{Emulator, Listener, Name, Options, Progress, Proxy, Receiver, build_functions, holder, mint};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -23,6 +22,7 @@ struct Running {
     receiver: Receiver,
     emulator: Emulator,
     token: String,
+    env: PathBuf,
 }
 
 pub(crate) async fn up(port: u16, exit: bool) -> Result<()> {
@@ -35,7 +35,7 @@ pub(crate) async fn up(port: u16, exit: bool) -> Result<()> {
     })?;
     println!("\nThe API is at {}\nIts token    {}\n", running.proxy.url(), running.token);
     if !exit {
-        invite(&running, port);
+        invite(&running);
         interrupted().await?;
         println!();
     }
@@ -54,29 +54,22 @@ fn listen(port: u16) -> Result<Listener> {
 async fn start(listener: Listener, port: u16) -> Result<Running> {
     let progress = Progress::shown();
     progress.note("Postrider, on this machine");
-    let binaries = build_functions(progress)?;
     let emulator = Emulator::start(&Options { name: Name::Exactly(port.to_string()) }, progress)?;
+    let binaries = build_functions(progress)?;
     let step = progress.step("Deploying infra/template.yaml");
     let stack = emulator.deploy(STACK, emulator.template().await?, &[], &binaries).await?;
     step.done();
     let keyring = emulator.secret(stack.output("KeyringArn")?).await?;
     let token = mint(&keyring, ORG, None, TOKEN_DAYS)?;
     let proxy = Proxy::start(listener, stack.output("ApiId")?, &emulator)?;
-    write_env(&stack, &emulator, &proxy, &token, port)?;
-    Ok(Running { receiver: Receiver::start()?, proxy, emulator, token })
-}
-
-fn write_env(stack: &Deployment, emulator: &Emulator, proxy: &Proxy, token: &str, port: u16) -> Result<()> {
-    let variables = env_file::variables(stack, emulator, &proxy.url(), token)?;
-    for path in env_file::paths(emulator, port == DEFAULT_PORT)? {
-        env_file::write(&path, &variables)?;
-    }
-    Ok(())
+    let variables = env_file::variables(&stack, &emulator, &proxy.url(), &token)?;
+    let env = env_file::path(&emulator, port)?;
+    env_file::write(&env, &variables)?;
+    Ok(Running { receiver: Receiver::start()?, proxy, emulator, token, env })
 }
 
 /// What to try while it is up.
-fn invite(running: &Running, port: u16) {
-    let env = if port == DEFAULT_PORT { "target/local/env".to_owned() } else { format!("target/local/{port}/env") };
+fn invite(running: &Running) {
     let api = format!("{}/api/v1/app", running.proxy.url());
     let headers = format!("-H 'authorization: Bearer {}' -H 'content-type: application/json'", running.token);
     println!("Publish another event; it is shown here when it arrives:\n");
@@ -84,7 +77,7 @@ fn invite(running: &Running, port: u16) {
     println!("See its attempts, or all applications:\n");
     println!("curl {api}/demo/attempt/endpoint/demo {headers}");
     println!("curl {api} {headers}\n");
-    println!("For other programs, and for the AWS command line:  set -a; . {env}; set +a");
+    println!("For other programs, and for the AWS command line:  set -a; . {}; set +a", running.env.display());
     println!("Ctrl-C ends it, and forgets everything.\n");
     running.receiver.on(PATH, demo::announce);
 }
