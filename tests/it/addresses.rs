@@ -46,8 +46,19 @@ async fn nothing_connects_to_an_address_that_is_not_public() -> Result<()> {
     let server = counting().await?;
     let port = server.address().port();
     // Several are spellings of 127.0.0.1, and one is a name that resolves to it.
-    let ours = ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0"];
-    let others = ["[::ffff:10.0.0.1]", "169.254.169.254", "[fd00:ec2::254]", "[64:ff9b::a9fe:a9fe]", "10.0.0.1", "100.64.0.1"];
+    let ours = [
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "127.1",
+        "0",
+    ];
+    let others =
+        ["[::ffff:10.0.0.1]", "169.254.169.254", "[fd00:ec2::254]", "[64:ff9b::a9fe:a9fe]", "10.0.0.1", "100.64.0.1"];
     let ours = ours.iter().map(|host| format!("https://{host}:{port}/"));
     let urls: Vec<_> = ours.chain(others.iter().map(|host| format!("https://{host}/"))).collect();
     for (url, (status, response)) in urls.iter().zip(first_attempts(&tenant, &urls).await?) {
@@ -74,7 +85,8 @@ async fn a_redirect_is_a_failure_that_is_never_followed() -> Result<()> {
     let server = counting().await?;
     let targets = [server.url("http", "127.0.0.1"), "http://10.0.0.1/".into(), "http://169.254.169.254/latest/".into()];
     let mut endpoints = Vec::new();
-    for (number, (status, target)) in [301, 302, 303, 307, 308].into_iter().zip(targets.into_iter().cycle()).enumerate() {
+    for (number, (status, target)) in [301, 302, 303, 307, 308].into_iter().zip(targets.into_iter().cycle()).enumerate()
+    {
         let path = format!("/{number}");
         tenant.receiver.on(&path, move |_, nth| match nth {
             1 => Reply::status(status).header("location", &target),

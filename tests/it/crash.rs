@@ -1,1 +1,179 @@
-//! crash
+//! Functions that are killed (SIGKILL) in the middle of their work lose nothing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Mutex,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use futures::{StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
+use postrider_local::{Received, Reply};
+use postrider_tests::{Parked, Tenant, eventually, world};
+use serde_json::json;
+use svix::{api::MessageAttemptListAttemptedMessagesOptions, models::MessageStatus};
+use tokio::time::{Instant, sleep, timeout};
+
+/// Longer than a claim's lease, and whatever comes after.
+const LONG: Duration = Duration::from_mins(2);
+
+/// Publishes, and repeats that with the same `Idempotency-Key` until it is accepted. Gives the message's id, and
+/// whether the first request had begun to queue deliveries and not come to its end: a repetition was told to wait.
+async fn published(tenant: &Tenant, key: &str) -> Result<(String, bool)> {
+    let path = format!("/app/{}/msg", tenant.app);
+    let payload = json!({"key": key, "filling": "x".repeat(20_000)});
+    let body = json!({"eventType": "invoice.paid", "payload": payload}).to_string();
+    let headers = [("idempotency-key", key), ("content-type", "application/json")];
+    let (start, mut interrupted) = (Instant::now(), false);
+    while start.elapsed() < LONG {
+        match tenant.api.post_raw(&path, &headers, body.as_str()).await {
+            Ok(reply) if reply.status == 202 => {
+                let id = reply.json()["id"].as_str().context("a message without an id")?.to_owned();
+                return Ok((id, interrupted));
+            }
+            Ok(reply) if reply.status == 409 => interrupted = true,
+            Ok(reply) => ensure!(reply.status >= 500, "{}: {}", reply.status, reply.text),
+            Err(_) => {}
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+    bail!("{key} is not accepted")
+}
+
+fn ids(received: &[Received]) -> BTreeSet<String> {
+    received.iter().filter_map(|request| request.header("webhook-id")).map(str::to_owned).collect()
+}
+
+/// The messages of an endpoint that have come so far.
+async fn with_status(tenant: &Tenant, endpoint: &str, status: MessageStatus) -> Result<BTreeSet<String>> {
+    let options =
+        MessageAttemptListAttemptedMessagesOptions { limit: Some(250), status: Some(status), ..Default::default() };
+    let attempts = tenant.svix.message_attempt();
+    let list = attempts.list_attempted_messages(tenant.app.clone(), endpoint.to_owned(), Some(options)).await?;
+    Ok(list.data.into_iter().map(|message| message.id).collect())
+}
+
+async fn many(tenant: &Tenant, count: usize) -> Result<BTreeSet<String>> {
+    let publish =
+        |n: usize| async move { tenant.publish("invoice.paid", json!({"n": n})).await.map(|message| message.id) };
+    stream::iter(0..count).map(publish).buffer_unordered(8).try_collect().await
+}
+
+#[tokio::test]
+async fn killing_delivery_in_mid_batch_loses_nothing() -> Result<()> {
+    const DELIVERIES: usize = 100;
+    const KILLS: usize = 8;
+    let stack = world().fragile().await?;
+    let tenant = stack.tenant("killed-delivery").await?;
+    // Long enough for the killer to find them in flight.
+    tenant.receiver.on("/hook", |_, _| Reply::status(200).after(Duration::from_millis(300)));
+    let endpoint = tenant.endpoint("/hook").await?;
+    let kill = async {
+        for killed in 0..KILLS {
+            tenant.receiver.wait_for("/hook", 5 + killed * DELIVERIES / KILLS, LONG).await?;
+            stack.kill_one("delivery")?;
+        }
+        Ok(())
+    };
+    let (messages, ()) = tokio::try_join!(many(&tenant, DELIVERIES), kill)?;
+    assert_eq!(messages.len(), DELIVERIES);
+    eventually("all are recorded as succeeded", || async {
+        Ok((with_status(&tenant, &endpoint.id, MessageStatus::Success).await? == messages).then_some(()))
+    })
+    .await?;
+    stack.drained().await?;
+    let received = tenant.receiver.received("/hook");
+    assert_eq!(ids(&received), messages);
+    let duplicates = received.len() - DELIVERIES;
+    println!("{KILLS} delivery processes killed: {DELIVERIES} of {DELIVERIES} delivered, {duplicates} duplicates");
+    assert!(duplicates <= 10 * KILLS, "each process had a batch of ten at most");
+    Ok(())
+}
+
+/// Which messages have come for each of the endpoints that the query tells apart.
+fn by_endpoint(tenant: &Tenant) -> BTreeMap<String, BTreeSet<String>> {
+    let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for request in tenant.receiver.received("/hook") {
+        all.entry(request.query.clone().unwrap_or_default()).or_default().push(request);
+    }
+    all.into_iter().map(|(endpoint, received)| (endpoint, ids(&received))).collect()
+}
+
+#[tokio::test]
+async fn killing_ingest_in_mid_publication_leaves_nothing_that_a_repetition_does_not_complete() -> Result<()> {
+    const ENDPOINTS: usize = 60;
+    const AT_ONCE: usize = 4;
+    let stack = world().stack("killed-ingest", &[]).await?;
+    let tenant = &stack.tenant("killed-ingest").await?;
+    let create = |n| async move { tenant.endpoint(&format!("/hook?{n}")).await };
+    stream::iter(0..ENDPOINTS).map(create).buffer_unordered(8).try_collect::<Vec<_>>().await?;
+    let (mut accepted, mut interrupted) = (BTreeSet::new(), 0);
+    while interrupted == 0 {
+        let keys = (accepted.len()..).take(AT_ONCE).map(|n| format!("key-{n}"));
+        let before = tenant.receiver.received("/hook").len();
+        let kill = async {
+            // With the first delivery, queueing has begun.
+            tenant.receiver.wait_for("/hook", before + 1, LONG).await?;
+            stack.kill("ingest")
+        };
+        let publish = try_join_all(keys.map(|key| async move { published(tenant, &key).await }));
+        let (messages, _) = tokio::try_join!(publish, kill)?;
+        interrupted += messages.iter().filter(|(_, interrupted)| *interrupted).count();
+        accepted.extend(messages.into_iter().map(|(id, _)| id));
+        assert!(accepted.len() <= 10 * AT_ONCE, "every publication is faster than the killer");
+        eventually("every delivery arrives", || async {
+            let arrived = by_endpoint(tenant);
+            Ok((arrived.len() == ENDPOINTS && arrived.values().all(|ids| *ids == accepted)).then_some(()))
+        })
+        .await?;
+    }
+    stack.drained().await?;
+    let list = tenant.svix.message().list(tenant.app.clone(), None).await?;
+    assert_eq!(list.data.into_iter().map(|message| message.id).collect::<BTreeSet<_>>(), accepted);
+    let (wanted, requests) = (accepted.len() * ENDPOINTS, tenant.receiver.received("/hook").len());
+    println!("{interrupted} publications interrupted: each is one message, {} duplicates", requests - wanted);
+    Ok(())
+}
+
+#[tokio::test]
+async fn killing_the_scheduler_while_it_wakes_deliveries_loses_none() -> Result<()> {
+    // More than it takes at a time.
+    const DELIVERIES: usize = 200;
+    // Nothing is due before the test says so, at no tick of the real schedule.
+    let parameters = [("ParkAfterSeconds", "0"), ("RetrySchedule", "1h")];
+    let stack = world().stack("killed-scheduler", &parameters).await?;
+    let tenant = stack.tenant("killed-scheduler").await?;
+    let seen = Mutex::new(HashSet::new());
+    tenant.receiver.on("/hook", move |request, _| {
+        let id = request.header("webhook-id").unwrap_or_default().to_owned();
+        Reply::status(if seen.lock().expect("no panic").insert(id) { 500 } else { 200 })
+    });
+    let endpoint = tenant.endpoint("/hook").await?;
+    let messages = many(&tenant, DELIVERIES).await?;
+    let parked = eventually("all are parked", || async {
+        Ok(Some(stack.parked().await?).filter(|parked| parked.len() == DELIVERIES))
+    })
+    .await?;
+    stack.pass_time(&parked).await?;
+    // No pause: it is quick.
+    let kill = async {
+        while !stack.parked().await?.iter().any(Parked::is_taken) {}
+        stack.kill("scheduler")
+    };
+    // Its invocation fails.
+    let (killed, _) = tokio::join!(timeout(LONG, kill), stack.wake());
+    assert!(killed?? > 0);
+    stack.drained().await?;
+    let left = stack.parked().await?;
+    let taken = left.iter().filter(|delivery| delivery.is_taken()).count();
+    println!("the scheduler was killed with {} of {DELIVERIES} deliveries left, {taken} of them taken", left.len());
+    assert!(!left.is_empty(), "it was faster than the killer");
+    stack.pass_time(&left).await?;
+    stack.wake().await?;
+    eventually("all are recorded as succeeded", || async {
+        Ok((with_status(&tenant, &endpoint.id, MessageStatus::Success).await? == messages).then_some(()))
+    })
+    .await?;
+    assert_eq!(tenant.receiver.received("/hook").len(), 2 * DELIVERIES);
+    Ok(())
+}

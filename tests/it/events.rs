@@ -53,7 +53,8 @@ async fn the_invalid_publish_sample_names_its_fields() -> Result<()> {
     event["headers"]["authorization"] = json!(format!("Bearer {}", stack.token(&tenant.org, None)));
     event["rawPath"] = json!(format!("/api/v1/app/{}/msg", tenant.app));
     let answer = invoke(&stack, "ingest", &event).await?;
-    let fields: Vec<_> = body(&answer)["detail"].as_array().into_iter().flatten().map(|i| i["loc"][1].clone()).collect();
+    let fields: Vec<_> =
+        body(&answer)["detail"].as_array().into_iter().flatten().map(|i| i["loc"][1].clone()).collect();
     assert_eq!((status(&answer), fields), (Some(422), vec![json!("eventType"), json!("payload")]));
     Ok(())
 }

@@ -1,8 +1,12 @@
 //! Postrider, end to end: what it promises, shown over real connections.
 
+#![expect(clippy::print_stdout, reason = "what was measured is printed")]
+
 mod addresses;
 mod bad_input;
 mod budget;
+mod clients;
+mod clock;
 mod crash;
 mod dead_letters;
 mod duplicates;

@@ -88,7 +88,8 @@ async fn refusal(stack: &Stack) -> Result<Option<String>> {
 
 async fn refused_without(template: Value, number: usize, statement: Statement) -> Result<()> {
     let (role, _, sid) = &statement;
-    let stack = Arc::new(world().deploy(&format!("policy-{number}"), without(&template, &statement)?, BOTH_TIERS).await?);
+    let stack =
+        Arc::new(world().deploy(&format!("policy-{number}"), without(&template, &statement)?, BOTH_TIERS).await?);
     let running = tokio::spawn({
         let stack = Arc::clone(&stack);
         async move { everything(&stack).await }

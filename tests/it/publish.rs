@@ -208,7 +208,8 @@ async fn large_payloads_arrive_up_to_a_request_of_256_kib() -> Result<()> {
     let endpoint = tenant.endpoint("/hook").await?;
     let secret = tenant.secret(&endpoint.id).await?;
     // Two of them do not fit a queue batch; the last makes a request of exactly the limit.
-    for (nth, size) in [200 * 1024, 262_144 - r#"{ "payload" :  , "eventType" : "raw" }"#.len()].into_iter().enumerate() {
+    for (nth, size) in [200 * 1024, 262_144 - r#"{ "payload" :  , "eventType" : "raw" }"#.len()].into_iter().enumerate()
+    {
         let filling: String = (0..size - r#"{"a":""}"#.len()).map(|i| char::from(b'!' + noise(i))).collect();
         let payload = format!(r#"{{"a":"{filling}"}}"#);
         let id = publish_raw(&tenant, &payload).await?;

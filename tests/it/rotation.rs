@@ -8,7 +8,8 @@ use svix::models::{EndpointIn, EndpointPatch, EndpointUpsertIn};
 
 /// 24 bytes and 75 bytes, the shortest and the longest.
 const SHORT: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
-const LONG: &str = "whsec_/////////////////////////////////////////////////////////////////////////////////////////////////////w==";
+const LONG: &str =
+    "whsec_/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+";
 
 /// The current contract answers 204 here; the client library is newer.
 async fn rotate(tenant: &Tenant, endpoint: &str, body: &Value) -> Result<Reply> {
@@ -95,8 +96,11 @@ async fn what_is_no_secret_or_no_grace_is_refused_by_name() -> Result<()> {
         "whsec_not base64 at all, is it?",
         SHORT.trim_start_matches("whsec_"),
         // Unpadded, and URL-safe.
-        LONG.trim_end_matches('='),
+        "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGA",
         "whsec_----------------________________",
+        // A byte too short, a byte too long.
+        "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRY=",
+        &format!("{LONG}AA=="),
     ];
     for key in bad {
         let created = tenant.api.post(&endpoints, &json!({"url": "https://example.com", "secret": key})).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use postrider_local::kill;
 
 use crate::{Stack, World, world};
@@ -24,7 +24,13 @@ impl World {
 }
 
 impl Stack {
-    /// Kills (SIGKILL) every process that runs a function now; gives how many there were.
+    /// Kills (SIGKILL) one of the processes that run a function now.
+    pub fn kill_one(&self, function: &str) -> Result<()> {
+        let processes = world().emulator.processes(&self.deployment.function(function))?;
+        kill(*processes.first().context("none runs")?)
+    }
+
+    /// Kills every process that runs a function now; gives how many there were.
     pub fn kill(&self, function: &str) -> Result<usize> {
         let processes = world().emulator.processes(&self.deployment.function(function))?;
         // One may have ended by itself meanwhile.

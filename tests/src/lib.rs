@@ -6,6 +6,7 @@
 
 mod http;
 mod killing;
+mod ledger;
 mod queues;
 mod sockets;
 mod stack;
@@ -14,6 +15,7 @@ mod tenant;
 use std::time::Duration;
 
 pub use http::{Api, Reply};
+pub use ledger::Parked;
 pub use queues::DeadLetter;
 pub use sockets::{Authority, Sockets, read_request, self_signed};
 pub use stack::{Stack, World, world};

@@ -82,6 +82,11 @@ impl Stack {
     /// Sends a dead letter back to the delivery queue, as it is.
     pub async fn redrive(&self, letter: DeadLetter) -> Result<()> {
         self.enqueue(&letter.body).await?;
+        self.discard(letter).await
+    }
+
+    /// Deletes a dead letter.
+    pub async fn discard(&self, letter: DeadLetter) -> Result<()> {
         let request = world().sqs().delete_message().queue_url(self.output("DeadLetterQueueUrl")?);
         request.receipt_handle(letter.receipt).send().await.context("deleting")?;
         Ok(())

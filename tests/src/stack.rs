@@ -168,7 +168,7 @@ impl Stack {
 }
 
 /// The time.
-fn now() -> Time {
+pub(crate) fn now() -> Time {
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     Time::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

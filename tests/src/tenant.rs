@@ -7,7 +7,10 @@ use postrider_local::{Received, Receiver};
 use serde_json::Value;
 use svix::{
     api::{MessageAttemptListByMsgOptions, Svix},
-    models::{ApplicationIn, EndpointIn, EndpointOut, MessageAttemptOut, MessageEndpointOut, MessageIn, MessageOut, MessageStatus},
+    models::{
+        ApplicationIn, EndpointIn, EndpointOut, MessageAttemptOut, MessageEndpointOut, MessageIn, MessageOut,
+        MessageStatus,
+    },
 };
 
 use crate::{Api, Stack, eventually};
@@ -66,7 +69,8 @@ impl Tenant {
 
     /// The attempts of a message, newest first.
     pub async fn attempts(&self, message: &str) -> Result<Vec<MessageAttemptOut>> {
-        let options = Some(MessageAttemptListByMsgOptions { limit: Some(250), ..Default::default() });
+        let options =
+            Some(MessageAttemptListByMsgOptions { limit: Some(250), with_content: Some(true), ..Default::default() });
         let list = self.svix.message_attempt().list_by_msg(self.app.clone(), message.to_owned(), options).await;
         Ok(list.context("the attempts")?.data)
     }

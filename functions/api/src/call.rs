@@ -51,7 +51,7 @@ impl Call {
         let uri = &self.head.uri;
         let keyed = key.map(|key| {
             let query = uri.query().unwrap_or_default();
-            Keyed::new(&self.caller.org, &key, self.head.method.as_str(), uri.path(), query, &self.body)
+            Keyed::new(&self.caller, &key, self.head.method.as_str(), uri.path(), query, &self.body)
         });
         Ok(Reply(once(&api.record, &api.ambient, keyed.as_ref(), run).await?))
     }

@@ -1,9 +1,10 @@
 //! SDK errors in words: code, message and request id, never the response, which may hold an item.
 
-use std::{error::Error, fmt::Write as _};
+use std::error::Error;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use postrider_core::ports::Unavailable;
+pub(crate) use postrider_core::ports::chain;
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -35,15 +36,4 @@ pub(crate) fn describe<E: ProvideErrorMetadata + Error + 'static, R>(error: &Sdk
         SdkError::ResponseError(_) => "the response cannot be read".to_owned(),
         _ => "unknown error".to_owned(),
     }
-}
-
-/// An error and its sources.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let _ = write!(text, ": {source}");
-        next = source.source();
-    }
-    text
 }

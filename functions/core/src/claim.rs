@@ -87,6 +87,8 @@ pub fn read_key(header: &str) -> Result<String, Problem> {
     let text = header.trim();
     let key = match text.strip_prefix('"') {
         Some(rest) => unquote(rest).ok_or_else(|| bad_key("its quotes are not balanced"))?,
+        // So do two headers arrive.
+        None if text.contains(',') => return Err(bad_key("send it once; a key with a comma must be quoted")),
         None => text.to_owned(),
     };
     if key.is_empty() || key.len() > KEY_LIMIT {
@@ -135,7 +137,8 @@ mod tests {
         assert_eq!(read_key("abc-1").ok().as_deref(), Some("abc-1"));
         assert_eq!(read_key(r#" "abc-1" "#).ok().as_deref(), Some("abc-1"));
         assert_eq!(read_key(r#""a\"b\\""#).ok().as_deref(), Some(r#"a"b\"#));
-        for bad in ["", "\"\"", "\"a", "\"a\"b", r#""a\b""#, &"k".repeat(257)] {
+        assert_eq!(read_key("\"a,b\"").ok().as_deref(), Some("a,b"));
+        for bad in ["", "a,b", "\"a\",\"b\"", "\"\"", "\"a", "\"a\"b", r#""a\b""#, &"k".repeat(257)] {
             assert!(read_key(bad).is_err(), "{bad}");
         }
     }

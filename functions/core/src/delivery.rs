@@ -18,10 +18,11 @@ use crate::{
 /// A first attempt within this long of the publication is listed at its message's place.
 pub const PROMPT: Duration = Duration::from_mins(1);
 /// Attempts kept of one delivery; replays may add up.
-const KEPT_ATTEMPTS: usize = 60;
-/// Attempts kept with their whole response, so that the record stays under an item's 400 KB.
-const KEPT_RESPONSES: usize = 20;
-const SHORT_RESPONSE: usize = 256;
+const KEPT_ATTEMPTS: usize = 40;
+/// Bytes of the attempts' JSON: the record must stay under an item's 400 KB, whatever an endpoint answers. Where it would
+/// not, the oldest responses are cut. (Forty attempts with the longest URLs and cut responses take less.)
+const LOG_LIMIT: usize = 300_000;
+const SHORT_RESPONSE: usize = 128;
 
 /// One message on its way to one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,22 +208,63 @@ impl Delivery {
         }
     }
 
-    /// Adds an attempt, and forgets what of the oldest ones the item cannot hold.
+    /// Adds an attempt of the schedule.
     pub fn add(&mut self, attempt: Attempt) {
         self.tries += 1;
+        self.keep(attempt);
+    }
+
+    /// Keeps the record of an attempt, and forgets what of the oldest ones the item cannot hold.
+    pub fn keep(&mut self, attempt: Attempt) {
         self.attempts.push(attempt);
         let excess = self.attempts.len().saturating_sub(KEPT_ATTEMPTS);
         self.attempts.drain(..excess);
-        let old = self.attempts.len().saturating_sub(KEPT_RESPONSES);
-        for attempt in &mut self.attempts[..old] {
+        let size = |attempt: &Attempt| serde_json::to_string(attempt).map_or(LOG_LIMIT, |text| text.len() + 1);
+        let mut total: usize = self.attempts.iter().map(size).sum();
+        for attempt in &mut self.attempts {
+            if total <= LOG_LIMIT {
+                break;
+            }
+            total -= size(attempt);
             let end = attempt.response.floor_char_boundary(SHORT_RESPONSE);
             attempt.response.truncate(end);
+            total += size(attempt);
         }
     }
 
     /// Whether this attempt is listed at its message's place, or by an entry of its own.
     pub fn is_in_place(&self, attempt: AttemptId) -> bool {
         attempt.ksuid().bytes()[..12] == self.message.ksuid().bytes()[..12]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        ids::Ksuid,
+        outbound::{Answer, RESPONSE_LIMIT},
+    };
+
+    #[test]
+    fn whatever_an_endpoint_answers_the_record_fits_an_item() {
+        let at = Time::from_secs(1_800_000_000);
+        let id = Ksuid::floor(at);
+        let (endpoint, message) = (EndpointId::from_ksuid(id), MessageId::from_ksuid(id));
+        let mut delivery = Delivery::new(AppId::from_ksuid(id), endpoint, message, at);
+        for n in 0..100 {
+            // Control characters are the longest in JSON.
+            let body = "\u{1}".repeat(RESPONSE_LIMIT);
+            let exchange = Exchange { duration: Duration::ZERO, result: Ok(Answer { status: 500, body }) };
+            let id = AttemptId::new(at, [n; 11], endpoint);
+            delivery.add(Attempt::new(id, at, "u".repeat(crate::rules::URL_LIMIT), exchange));
+            let size = serde_json::to_string(&delivery.attempts).expect("JSON").len();
+            assert!(size <= LOG_LIMIT + KEPT_ATTEMPTS, "{size} bytes after {n}");
+        }
+        assert_eq!((delivery.tries, delivery.attempts.len()), (100, KEPT_ATTEMPTS));
+        assert_eq!(delivery.attempts[KEPT_ATTEMPTS - 1].response.len(), RESPONSE_LIMIT);
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Application {
     pub uid: Option<String>,
     /// For people.
     pub name: String,
-    /// Deliveries per second to all its endpoints together.
+    /// Deliveries per second to all its endpoints together: kept and shown, not enforced yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttle_rate: Option<u16>,
     /// The caller's.
@@ -65,7 +65,7 @@ pub struct Endpoint {
     /// Only messages with one of these channels; all messages if unset. Sorted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channels: Option<Vec<String>>,
-    /// Deliveries per second.
+    /// Deliveries per second: kept and shown, not enforced yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttle_rate: Option<u16>,
     /// The caller's.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    ids::{AppId, EndpointId, Id as _, MessageId},
+    ids::{AppId, EndpointId, MessageId},
     time::Time,
 };
 
@@ -144,11 +144,6 @@ impl Envelope {
             payload,
         })
     }
-
-    /// When the message was published.
-    pub fn published_at(&self) -> Time {
-        self.message.ksuid().time()
-    }
 }
 
 /// The characters that an SQS message may hold (SQS API reference, `SendMessage`).
@@ -161,7 +156,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ids::Ksuid;
+    use crate::ids::{Id as _, Ksuid};
 
     fn envelope(payload: &str) -> Envelope {
         Envelope {

@@ -1,6 +1,6 @@
 //! One HTTP request to a customer's server, and everything that can come of it.
 //!
-//! The outcome is typed, never a string: the retry decision in [`crate::retry`] is made from it.
+//! The outcome is typed, never a string: what becomes of a delivery ([`crate::deliver`]) is decided from it.
 
 use std::{future::Future, sync::Arc, time::Duration};
 

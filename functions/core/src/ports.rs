@@ -224,8 +224,10 @@ pub struct Known {
     pub deliveries: HashMap<DeliveryKey, Delivery>,
     /// The endpoints asked for that exist and are of an existing application.
     pub endpoints: HashMap<EndpointId, Endpoint>,
-    /// Those that exist and cannot be read: not to be taken for deleted.
+    /// Endpoints that exist and cannot be read: not to be taken for deleted.
     pub unreadable: HashSet<EndpointId>,
+    /// Records that exist and cannot be read: not to be taken for deliveries that were never attempted.
+    pub damaged: HashSet<DeliveryKey>,
 }
 
 /// The record of deliveries as the delivery function uses it.
@@ -238,8 +240,8 @@ pub trait Deliveries: Send + Sync {
     ) -> impl Future<Output = Result<Known, Unavailable>> + Send;
     /// Writes records that succeeded, whatever stands: a success is final. Gives the keys that could not be written.
     fn record_successes(&self, done: &[Delivery]) -> impl Future<Output = Vec<DeliveryKey>> + Send;
-    /// Writes a record unless somebody else has written since revision `delivery.rev - 1` (0: none existed).
-    /// `Ok(false)`: somebody has.
+    /// Writes a record unless somebody else has written since revision `delivery.rev - 1` (0: none existed), or a success
+    /// stands. `Ok(false)`: it is not written.
     fn record(&self, delivery: &Delivery) -> impl Future<Output = Result<bool, Unavailable>> + Send;
     /// Writes the entries that list attempts which do not stand at their message's place.
     fn list_attempts(
@@ -273,15 +275,16 @@ pub const LANES: u8 = 4;
 
 /// Parked deliveries, as the scheduler uses them.
 pub trait Parking: Send + Sync {
-    /// Keys of deliveries of one lane that are due, oldest first. May lag behind.
+    /// Keys of deliveries of one lane that became due from then to now, oldest first. May lag behind.
     fn due(
         &self,
         lane: u8,
+        from: Time,
         now: Time,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<(DeliveryKey, Time)>, Unavailable>> + Send;
-    /// Moves the due time of a parked delivery from `from` to `to`; gives its record, or nothing if it is no longer
-    /// parked with that due time.
+    /// Moves the due time of a parked delivery from `from` to `to`, and nothing else; gives its record, or nothing if it
+    /// is no longer parked with that due time.
     fn lease(
         &self,
         key: DeliveryKey,

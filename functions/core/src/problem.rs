@@ -118,17 +118,62 @@ impl Problem {
     }
 }
 
-/// Reads a request's JSON body; says which field does not fit, and how.
+/// Reads a request's JSON body, an object; says which field does not fit, and how.
 pub fn from_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| Problem::json("", "the body is not UTF-8"))?;
+    // A list of the fields' values would be read as well.
+    if !text.trim_start().starts_with('{') {
+        return Err(Problem::json("", "the body must be a JSON object"));
+    }
     let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = match error.path().to_string() {
-            root if root == "." => String::new(),
-            path => path,
-        };
-        Problem::json(&path, error.into_inner().to_string())
+        // The root is `.`, and where the JSON breaks off before a name ends, the path does in `?`.
+        let path = error.path().to_string();
+        let path = path.trim_end_matches('?').trim_end_matches('.');
+        let msg = error.into_inner().to_string();
+        match field_in(&msg) {
+            Some(field) => Problem::json(&format!("{path}.{field}"), msg),
+            None => Problem::json(path, msg),
+        }
     })?;
     json.end().map_err(|error| Problem::json("", error.to_string()))?;
     Ok(value)
+}
+
+/// The field that is missing or there twice, which the parser names in words only.
+fn field_in(msg: &str) -> Option<String> {
+    let rest = msg.strip_prefix("missing field `").or_else(|| msg.strip_prefix("duplicate field `"))?;
+    rest.split('`').next().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Body {
+        #[expect(dead_code, reason = "only read")]
+        names: Vec<String>,
+        #[serde(default)]
+        #[expect(dead_code, reason = "only read")]
+        n: u8,
+    }
+
+    #[test]
+    fn the_field_that_does_not_fit_is_named() {
+        for (body, loc) in [
+            (&b"{}"[..], &["body", "names"][..]),
+            (b"{", &["body"]),
+            (b"", &["body"]),
+            (b"[[]]", &["body"]),
+            (b"{} {}", &["body", "names"]),
+            (br#"{"names":[]} {}"#, &["body"]),
+            (br#"{"names":[],"names":[]}"#, &["body", "names"]),
+            (br#"{"names":["a",1]}"#, &["body", "names[1]"]),
+            (br#"{"names":[],"n":-1}"#, &["body", "n"]),
+        ] {
+            let Err(Problem::Invalid(items)) = from_json::<Body>(body) else { panic!("{body:?} is not refused") };
+            assert_eq!(items[0].loc, loc, "{}", String::from_utf8_lossy(body));
+        }
+    }
 }

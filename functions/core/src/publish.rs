@@ -30,6 +30,8 @@ pub const RETENTION_DAYS: i64 = 90;
 const SHORTEST_RETENTION_DAYS: i64 = 5;
 /// Endpoints that one message may reach: they are all queued, and all named in the stored message, before the answer.
 pub const FAN_OUT_LIMIT: usize = 5_000;
+/// Bytes of payload that one message may put into the queue, over all its endpoints: they are sent before the answer.
+pub const FAN_OUT_BYTES: usize = 64 * 1024 * 1024;
 const MESSAGE_CHANNELS: usize = 5;
 /// Cached uids; the cache is emptied when it is full.
 const CACHED_UIDS: usize = 10_000;
@@ -47,6 +49,8 @@ pub struct Draft<'a> {
     channels: Option<Vec<String>>,
     #[serde(default = "default_retention")]
     payload_retention_period: i64,
+    #[serde(default)]
+    transformations_params: Option<serde::de::IgnoredAny>,
 }
 
 const fn default_retention() -> i64 {
@@ -62,6 +66,10 @@ impl Draft<'_> {
         check.channels(self.channels.as_deref(), MESSAGE_CHANNELS);
         if !self.payload.get().starts_with('{') {
             check.fail(&["body", "payload"], "must be a JSON object");
+        }
+        // Ignoring it would deliver something else than was meant: clients send a raw payload here, beside an empty one.
+        if self.transformations_params.is_some() {
+            check.fail(&["body", "transformationsParams"], "raw payloads are not supported yet; send JSON in payload");
         }
         if !(SHORTEST_RETENTION_DAYS..=RETENTION_DAYS).contains(&self.payload_retention_period) {
             check.fail(&["body", "payloadRetentionPeriod"], "must be 5 to 90 days");
@@ -116,8 +124,8 @@ impl<D: Subscribers, L: Claims + Messages, Q: Outbox, A: Ambient> Publisher<D, L
         let plan = Plan { now: self.ambient.now(), application, endpoints };
         let mut held = Held::default();
         let result = self.claimed(&plan, draft, request, &mut held).await;
-        if result.is_err() {
-            self.release(held, plan.now).await;
+        if let Err(problem) = &result {
+            self.release(held, plan.now, problem).await;
         }
         result
     }
@@ -209,10 +217,13 @@ impl<D: Subscribers, L: Claims + Messages, Q: Outbox, A: Ambient> Publisher<D, L
         Ok(self.ledger.message(plan.application.id, MessageId::from_ksuid(id)).await?)
     }
 
-    /// Ends the leases, so that a repeated request need not wait for them. Best effort: they end by themselves.
-    async fn release(&self, held: Held, now: Time) {
+    /// Ends the leases, so that a repeated request need not wait for them; or, where nothing was made, the claims
+    /// themselves, so that a mended request may use them. Best effort: leases end by themselves.
+    async fn release(&self, held: Held, now: Time, problem: &Problem) {
+        let unknown = matches!(problem, Problem::Unavailable(_));
         for (key, claim) in held.0 {
-            let ended = Claim { lease: now, ..claim.clone() };
+            let expires_at = if unknown { claim.expires_at } else { now };
+            let ended = Claim { lease: now, expires_at, ..claim.clone() };
             let _ = self.ledger.claim(&key, &ended, Some(&claim), now).await;
         }
     }
@@ -301,6 +312,13 @@ impl Plan {
         if open.len() + held.len() > FAN_OUT_LIMIT {
             let detail = format!("One message can reach at most {FAN_OUT_LIMIT} endpoints of an application");
             return Err(Problem::refused(400, "too_many_endpoints", detail));
+        }
+        if open.len() * draft.payload.get().len() > FAN_OUT_BYTES {
+            let detail = format!(
+                "The payload goes to {} endpoints; together that may be at most {FAN_OUT_BYTES} bytes",
+                open.len()
+            );
+            return Err(Problem::refused(413, "payload_too_large", detail));
         }
         Ok(Message {
             id,

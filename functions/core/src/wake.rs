@@ -2,12 +2,12 @@
 //!
 //! Runs every minute, may run twice at once, and may die at any `.await`. A delivery is taken by moving its due time
 //! ahead under a condition (the lease): of two that try, one succeeds. Dying between that and the queue costs the
-//! delivery one lease, never more. The envelope names the record's revision after the lease, so that a leftover copy
-//! of an earlier waking is recognized and dropped ([`crate::deliver`]).
+//! delivery one lease, never more. The envelope names the record's revision, which the lease leaves as it is: whichever
+//! copy is recorded first makes all others of that parking leftovers, and they are dropped ([`crate::deliver`]).
 
 use std::time::Duration;
 
-use futures::{StreamExt as _, future::join_all, stream};
+use futures::future::join_all;
 
 use crate::{
     delivery::{Delivery, Reason, State},
@@ -21,9 +21,10 @@ use crate::{
 pub const LEASE: Duration = Duration::from_mins(10);
 /// A message is stored moments after its deliveries are queued; younger ones may still come.
 const COMMIT_GRACE: Duration = Duration::from_mins(2);
-/// Deliveries taken at a time: one message read request holds as many.
+/// Keys read at a time.
 const PAGE: usize = 100;
-const LEASES_AT_ONCE: usize = 16;
+/// Deliveries taken at a time, each with a payload of up to 256 KiB: all lanes' together must fit the memory.
+const CHUNK: usize = 10;
 
 /// What one run did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,18 +66,22 @@ impl<P: Parking, Q: Outbox, A: Ambient> Waker<P, Q, A> {
 
     async fn lane(&self, lane: u8, deadline: Time) -> Result<Summary, Unavailable> {
         let mut total = Summary::default();
+        // Each page goes on where the last one ended: the index lags, and would show what was taken again.
+        let mut from = Time::from_micros(0);
         while self.ambient.now() < deadline {
             let now = self.ambient.now();
-            let due = self.parking.due(lane, now, PAGE).await?;
-            let taken = self.take(&due, now.plus(LEASE)).await?;
-            // Nothing taken: there is nothing, or another run is at it, or the index still shows what was taken.
-            if taken.is_empty() {
-                break;
-            }
+            let due = self.parking.due(lane, from, now, PAGE).await?;
             total.latest = total.latest.max(due.first().map_or(Duration::ZERO, |(_, at)| at.until(now)));
-            let (woken, canceled) = self.wake(taken, now).await?;
-            total.woken += woken;
-            total.canceled += canceled;
+            for chunk in due.chunks(CHUNK) {
+                let taken = self.take(chunk, now.plus(LEASE)).await?;
+                let (woken, canceled) = self.wake(taken, now).await?;
+                total.woken += woken;
+                total.canceled += canceled;
+            }
+            match due.last() {
+                Some((_, last)) if due.len() == PAGE => from = (*last).max(from.plus(Duration::from_millis(1))),
+                _ => break,
+            }
         }
         Ok(total)
     }
@@ -86,8 +91,7 @@ impl<P: Parking, Q: Outbox, A: Ambient> Waker<P, Q, A> {
         due: &[((crate::ids::EndpointId, crate::ids::MessageId), Time)],
         until: Time,
     ) -> Result<Vec<Delivery>, Unavailable> {
-        let leases = stream::iter(due).map(|(key, from)| self.parking.lease(*key, *from, until));
-        let results: Vec<_> = leases.buffer_unordered(LEASES_AT_ONCE).collect().await;
+        let results = join_all(due.iter().map(|(key, from)| self.parking.lease(*key, *from, until))).await;
         let (mut taken, mut failure) = (Vec::new(), None);
         for result in results {
             match result {
@@ -103,6 +107,9 @@ impl<P: Parking, Q: Outbox, A: Ambient> Waker<P, Q, A> {
     }
 
     async fn wake(&self, taken: Vec<Delivery>, now: Time) -> Result<(usize, usize), Unavailable> {
+        if taken.is_empty() {
+            return Ok((0, 0));
+        }
         let keys: Vec<_> = taken.iter().map(|delivery| (delivery.app, delivery.message)).collect();
         let messages = self.parking.messages(&keys).await?;
         let (mut envelopes, mut gone) = (Vec::new(), Vec::new());

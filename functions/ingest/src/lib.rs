@@ -1,5 +1,7 @@
 //! The ingest function: `POST /api/v1/app/{app_id}/msg`.
 
+use std::borrow::Cow;
+
 use lambda_http::{
     Body, Request, RequestExt as _, Response,
     http::{Method, StatusCode, header},
@@ -51,7 +53,7 @@ impl<D: Subscribers, L: Claims + Messages, Q: Outbox, K: Keys, A: Ambient> Inges
         let path = request.raw_http_path();
         let repeatable = match idempotency_key(request.headers())? {
             Some(key) => {
-                let Keyed { key, fingerprint } = Keyed::new(&caller.org, &key, "POST", path, query, body);
+                let Keyed { key, fingerprint } = Keyed::new(&caller, &key, "POST", path, query, body);
                 Repeatable { key: Some(key), fingerprint }
             }
             None => Repeatable { key: None, fingerprint: fingerprint(&[path.as_bytes(), query.as_bytes(), body]) },
@@ -71,12 +73,12 @@ fn empty(status: StatusCode) -> Response<Body> {
     response
 }
 
-/// The application's id or uid in the path, decoded. What is not UTF-8 names no application.
-fn application(path: &str) -> Option<String> {
+/// The application's id or uid in the path, decoded. What is not UTF-8 becomes what no application can be called.
+fn application(path: &str) -> Option<Cow<'_, str>> {
     let rest = path.trim_end_matches('/').strip_prefix("/api/v1/app/")?;
     let segment = rest.strip_suffix("/msg")?;
     let plain = !segment.is_empty() && !segment.contains('/');
-    plain.then(|| percent_decode_str(segment).decode_utf8().ok())?.map(String::from)
+    plain.then(|| percent_decode_str(segment).decode_utf8_lossy())
 }
 
 #[cfg(test)]
@@ -87,7 +89,8 @@ mod tests {
     fn the_application_is_one_segment_of_the_path() {
         assert_eq!(application("/api/v1/app/acme/msg").as_deref(), Some("acme"));
         assert_eq!(application("/api/v1/app/a%2Fb/msg/").as_deref(), Some("a/b"));
-        for path in ["/api/v1/app//msg", "/api/v1/app/a/b/msg", "/api/v1/app/%ff/msg", "/api/v1/app/a", "/"] {
+        assert_eq!(application("/api/v1/app/%ff/msg").as_deref(), Some("\u{fffd}"));
+        for path in ["/api/v1/app//msg", "/api/v1/app/a/b/msg", "/api/v1/app/a", "/"] {
             assert_eq!(application(path), None, "{path}");
         }
     }

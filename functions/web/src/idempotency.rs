@@ -14,10 +14,11 @@ use std::future::Future;
 use http::HeaderMap;
 use postrider_core::{
     claim::{self, Claim, ClaimKey, KEY_LIFETIME, LEASE},
-    ids::{Ksuid, OrgId},
+    ids::Ksuid,
     ports::{Ambient, Claims, chain},
     problem::Problem,
     time::Time,
+    token::Caller,
 };
 
 use crate::Answer;
@@ -43,10 +44,12 @@ pub struct Keyed {
 }
 
 impl Keyed {
-    /// The key counts for the organization and the path; method, path, query and body make the request.
-    pub fn new(org: &OrgId, key: &str, method: &str, path: &str, query: &str, body: &[u8]) -> Self {
+    /// The key counts for the organization (or, with an application's token, for that alone: its customer must not find
+    /// the answers of others) and the path; method, path, query and body make the request.
+    pub fn new(caller: &Caller, key: &str, method: &str, path: &str, query: &str, body: &[u8]) -> Self {
         let parts = [method.as_bytes(), path.as_bytes(), query.as_bytes(), body];
-        Self { key: ClaimKey::idempotency(org, path, key), fingerprint: claim::fingerprint(&parts) }
+        let place = caller.app.map_or_else(|| path.to_owned(), |app| format!("{app} {path}"));
+        Self { key: ClaimKey::idempotency(&caller.org, &place, key), fingerprint: claim::fingerprint(&parts) }
     }
 }
 
@@ -121,7 +124,8 @@ mod tests {
     use super::*;
 
     fn keyed(body: &str) -> Keyed {
-        Keyed::new(&"org_a".parse().expect("org"), "key", "POST", "/api/v1/app", "", body.as_bytes())
+        let caller = Caller { org: "org_a".parse().expect("org"), app: None };
+        Keyed::new(&caller, "key", "POST", "/api/v1/app", "", body.as_bytes())
     }
 
     fn answer(body: &str) -> Answer {

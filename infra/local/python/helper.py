@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 BUCKET = "postrider-code"
-uploads = threading.Lock()
+making_clients = threading.Lock()
 
 
 class Failed(Exception):
@@ -42,7 +42,7 @@ def client(service):
         s3={"payload_signing_enabled": False},
         request_checksum_calculation="when_required",
     )
-    with uploads:
+    with making_clients:
         return session().client(service, config=config)
 
 

@@ -1,6 +1,6 @@
 //! The record as the delivery function uses it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use aws_sdk_dynamodb::Client;
 use postrider_core::{
@@ -11,11 +11,11 @@ use postrider_core::{
     time::Time,
 };
 
-use super::items::{attempt_item, delivery_from, delivery_item};
+use super::items::{STATE, SUCCEEDED, attempt_item, delivery_from, delivery_item};
 use crate::{
     cause::Cause,
     config::{APPLICATION, document, is_gone},
-    dynamo::{Condition, Fields as _, Item, Place, Put, Table, batch_get, batch_put, number, readable},
+    dynamo::{Condition, Fields as _, Item, Place, Put, Table, batch_get, batch_put, number, readable, text},
 };
 
 /// The ledger table, and the config table for the endpoints.
@@ -44,7 +44,8 @@ impl Deliveries for DeliveryLedger {
         let items = batch_get(&self.table.client, &places).await?;
         let records = items.get(&self.table.name).map(Vec::as_slice).unwrap_or_default();
         let config = items.get(&self.config).map(Vec::as_slice).unwrap_or_default();
-        let mut known = Known { deliveries: records_of(records), ..Known::default() };
+        let mut known = Known::default();
+        add_records(records, &mut known);
         add_endpoints(config, &mut known);
         Ok(known)
     }
@@ -69,9 +70,18 @@ impl Deliveries for DeliveryLedger {
     }
 }
 
-fn records_of(items: &[Item]) -> HashMap<DeliveryKey, Delivery> {
-    let found = items.iter().filter_map(|item| readable(item, delivery_from));
-    found.map(|delivery| ((delivery.endpoint, delivery.message), delivery)).collect()
+fn add_records(items: &[Item], known: &mut Known) {
+    for item in items {
+        match readable(item, delivery_from) {
+            Some(delivery) => drop(known.deliveries.insert((delivery.endpoint, delivery.message), delivery)),
+            None => known.damaged.extend(key_of(item)),
+        }
+    }
+}
+
+fn key_of(item: &Item) -> Option<DeliveryKey> {
+    let (endpoint, message) = (item.maybe_text("pk")?, item.maybe_text("sk")?);
+    Some((endpoint.parse().ok()?, message.parse().ok()?))
 }
 
 /// Adds the endpoints whose application is alive.
@@ -96,10 +106,11 @@ fn add_endpoints(items: &[Item], known: &mut Known) {
 pub(super) async fn put_record(table: &Table, delivery: &Delivery) -> Result<bool, Unavailable> {
     let condition = match delivery.rev {
         0 | 1 => Condition::absent(),
+        // A success is written unconditionally, so its revision may be anybody's.
         rev => Condition {
-            expression: "#rev = :before",
-            names: &[("#rev", "rev")],
-            values: vec![(":before", number(rev - 1))],
+            expression: "#rev = :before AND #st <> :succeeded",
+            names: &[("#rev", "rev"), ("#st", STATE)],
+            values: vec![(":before", number(rev - 1)), (":succeeded", text(SUCCEEDED))],
         },
     };
     let item = delivery_item(delivery);

@@ -25,7 +25,13 @@ use crate::{
 const INDEX: &str = "due";
 
 impl Parking for Ledger {
-    async fn due(&self, lane: u8, now: Time, limit: usize) -> Result<Vec<(DeliveryKey, Time)>, Unavailable> {
+    async fn due(
+        &self,
+        lane: u8,
+        from: Time,
+        now: Time,
+        limit: usize,
+    ) -> Result<Vec<(DeliveryKey, Time)>, Unavailable> {
         let (mut found, mut start) = (Vec::new(), None);
         while found.len() < limit {
             let request = self
@@ -34,10 +40,11 @@ impl Parking for Ledger {
                 .query()
                 .table_name(&self.table.name)
                 .index_name(INDEX)
-                .key_condition_expression("#lane = :lane AND #due <= :now")
+                .key_condition_expression("#lane = :lane AND #due BETWEEN :from AND :now")
                 .expression_attribute_names("#lane", LANE)
                 .expression_attribute_names("#due", "due")
                 .expression_attribute_values(":lane", text(lane))
+                .expression_attribute_values(":from", number(from.millis()))
                 .expression_attribute_values(":now", number(now.millis()))
                 .set_limit(i32::try_from(limit - found.len()).ok())
                 .set_exclusive_start_key(start);
@@ -58,14 +65,12 @@ impl Parking for Ledger {
             .update_item()
             .table_name(&self.table.name)
             .set_key(Some(keyed(key.0, key.1)))
-            .update_expression("SET #due = :to, #rev = #rev + :one")
+            .update_expression("SET #due = :to")
             .condition_expression("attribute_exists(#lane) AND #due = :from")
             .expression_attribute_names("#due", "due")
-            .expression_attribute_names("#rev", "rev")
             .expression_attribute_names("#lane", LANE)
             .expression_attribute_values(":from", number(from.millis()))
             .expression_attribute_values(":to", number(to.millis()))
-            .expression_attribute_values(":one", number(1))
             .return_values(ReturnValue::AllNew);
         match request.send().await {
             // One that cannot be read is logged, and leased in vain: it must not stop the others.

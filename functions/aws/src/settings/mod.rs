@@ -5,7 +5,7 @@
 //! | `POSTRIDER_CONFIG_TABLE` | table name | required | ingest, api, delivery |
 //! | `POSTRIDER_LEDGER_TABLE` | table name | required | all |
 //! | `POSTRIDER_KEYRING` | ARN or name of a secret | required | ingest, api, delivery |
-//! | `POSTRIDER_QUEUE_URL` | URL | required | all |
+//! | `POSTRIDER_QUEUE_URL` | URL | required | ingest, delivery, scheduler |
 //! | `POSTRIDER_DEAD_LETTER_QUEUE_URL` | URL | required | delivery |
 //! | `POSTRIDER_RETRY_SCHEDULE` | waits such as `5s,5m,2h`; empty: one attempt | `5s,5m,30m,2h,5h,10h,14h,20h,24h` | delivery |
 //! | `POSTRIDER_ATTEMPT_TIMEOUT_SECONDS` | seconds, 1–30 | 15 | delivery |
@@ -90,8 +90,6 @@ pub struct ApiSettings {
     pub ledger_table: String,
     /// `POSTRIDER_KEYRING`.
     pub keyring: String,
-    /// `POSTRIDER_QUEUE_URL`.
-    pub queue_url: String,
     /// `POSTRIDER_ALLOWED_NETWORKS`, as it is.
     pub allowed_networks: String,
     /// `POSTRIDER_LOG`.
@@ -166,7 +164,6 @@ impl ApiSettings {
             config_table: source.required("POSTRIDER_CONFIG_TABLE")?,
             ledger_table: source.required("POSTRIDER_LEDGER_TABLE")?,
             keyring: source.required("POSTRIDER_KEYRING")?,
-            queue_url: source.required("POSTRIDER_QUEUE_URL")?,
             allowed_networks: source.optional("POSTRIDER_ALLOWED_NETWORKS").unwrap_or_default(),
             log: source.log()?,
         })

@@ -56,6 +56,9 @@ impl<D: Deliveries, I: Inbox, S: Sender, K: Keys, A: Ambient> Courier<D, I, S, K
         let envelope = &job.envelope;
         let now = self.ambient.now();
         let record = known.deliveries.get(&job.key());
+        if known.damaged.contains(&job.key()) {
+            return Err(Fate::Failed);
+        }
         let endpoint = known.endpoints.get(&envelope.endpoint);
         let subscription = match endpoint {
             Some(endpoint) => Subscription::Is(endpoint),
@@ -69,8 +72,7 @@ impl<D: Deliveries, I: Inbox, S: Sender, K: Keys, A: Ambient> Courier<D, I, S, K
             Verdict::Bury(reason) => Err(Fate::Buried(reason)),
             Verdict::End(state) => Ok(ended(next(envelope, record), state, false)),
             Verdict::Attempt => {
-                let timeout = self.budget(now, deadline).ok_or(Fate::Back(SOON))?;
-                self.attempt(job, next(envelope, record), endpoint.ok_or(Fate::Failed)?, timeout).await
+                self.attempt(job, next(envelope, record), endpoint.ok_or(Fate::Failed)?, deadline).await
             }
         }
     }
@@ -86,10 +88,11 @@ impl<D: Deliveries, I: Inbox, S: Sender, K: Keys, A: Ambient> Courier<D, I, S, K
         job: &Job,
         mut delivery: Delivery,
         endpoint: &Endpoint,
-        timeout: Duration,
+        deadline: Time,
     ) -> Result<Outcome, Fate> {
         let secrets = self.secrets(endpoint).await?;
         let at = self.ambient.now();
+        let timeout = self.budget(at, deadline).ok_or(Fate::Back(SOON))?;
         let id = self.attempt_id(&delivery, at);
         let request = Outbound { timeout, ..self.request(&job.envelope, endpoint, &secrets, at) };
         let exchange = self.sender.send(request).await;

@@ -25,7 +25,7 @@ pub(super) enum Verdict {
     End(State),
     /// Make a request.
     Attempt,
-    /// Leave it for another time: the endpoint's configuration cannot be read.
+    /// Leave it for another time: what is stored cannot be read.
     Leave,
 }
 
@@ -52,6 +52,8 @@ pub(super) fn judge(envelope: &Envelope, record: Option<&Delivery>, endpoint: Su
 /// What the record forbids or demands; nothing if an attempt is due.
 fn standing(envelope: &Envelope, record: &Delivery, now: Time) -> Option<Verdict> {
     match record.state {
+        // Given up because the publisher had died before it stored the message; now it has come back and stored it.
+        State::Canceled(Reason::MessageGone) if envelope.woken.is_none() && envelope.expires_at > now => None,
         State::Succeeded | State::Canceled(_) => Some(Verdict::Drop),
         State::Failed(reason) if envelope.round == record.round => Some(Verdict::Bury(reason)),
         _ if envelope.round < record.round => Some(Verdict::Drop),
@@ -103,7 +105,7 @@ mod tests {
     fn what_has_ended_is_not_attempted_unless_it_was_redriven() {
         let failed = State::Failed(Reason::Exhausted);
         assert_eq!(judged(State::Succeeded, &envelope(2, None)), Some(Verdict::Drop));
-        assert_eq!(judged(State::Canceled(Reason::MessageGone), &envelope(2, None)), Some(Verdict::Drop));
+        assert_eq!(judged(State::Canceled(Reason::EndpointDeleted), &envelope(2, None)), Some(Verdict::Drop));
         assert_eq!(judged(failed, &envelope(0, None)), Some(Verdict::Drop));
         assert_eq!(judged(failed, &envelope(1, None)), Some(Verdict::Bury(Reason::Exhausted)));
         assert_eq!(judged(failed, &envelope(2, None)), None);
@@ -124,6 +126,13 @@ mod tests {
         assert_eq!(judged(parked, &envelope(1, None)), Some(Verdict::Drop));
         assert_eq!(judged(parked, &envelope(1, Some(6))), Some(Verdict::Drop));
         assert_eq!(judged(parked, &envelope(1, Some(7))), None);
+    }
+
+    #[test]
+    fn a_message_that_was_stored_late_is_delivered_after_all() {
+        let gone = State::Canceled(Reason::MessageGone);
+        assert_eq!(judged(gone, &envelope(1, None)), None);
+        assert_eq!(judged(gone, &envelope(1, Some(7))), Some(Verdict::Drop));
     }
 
     #[test]

@@ -88,7 +88,8 @@ impl<D: Deliveries, I: Inbox, S: Sender, K: Keys, A: Ambient> Courier<D, I, S, K
             let Some(attempt) = outcome.delivery.attempts.last().filter(|_| outcome.attempted) else {
                 return Ok(self.fate_of(&theirs));
             };
-            theirs.add(attempt.clone());
+            // It was the copy's attempt, not one of the schedule's.
+            theirs.keep(attempt.clone());
             theirs.rev += 1;
             if self.deliveries.record(&theirs).await? {
                 return Ok(self.fate_of(&theirs));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use postrider_core::{
+    claim::ClaimKey,
     deliver::{Courier, Received, Settings},
     delivery::{Reason, State},
     message::Envelope,
@@ -15,7 +16,7 @@ use postrider_core::{
 
 use crate::world::{Queued, World};
 
-const VISIBILITY: Duration = Duration::from_secs(180);
+const VISIBILITY: Duration = Duration::from_mins(3);
 /// Longer than any wait of the tests, its jitter included.
 const LONG: Duration = Duration::from_secs(4_000);
 
@@ -48,7 +49,7 @@ fn receive(world: &World, schedule: &str) {
     let settings = Settings {
         schedule: schedule.parse().expect("a schedule"),
         attempt_timeout: Duration::from_secs(15),
-        park_after: Duration::from_secs(900),
+        park_after: Duration::from_mins(15),
         max_receives: 100,
         user_agent: "test".to_owned(),
     };
@@ -190,4 +191,31 @@ fn a_disabled_endpoint_leaves_its_deliveries_recoverable() {
     assert_eq!(only_state(&world), State::Failed(Reason::EndpointDisabled));
     assert_eq!(world.lock().dead[0].reason, Reason::EndpointDisabled);
     assert!(Envelope::decode(&world.lock().dead[0].body).is_ok_and(|envelope| envelope.round == 1));
+}
+
+#[test]
+fn a_message_stored_only_by_a_late_repetition_is_delivered_after_all() {
+    let world = World::new(1);
+    // The claim, the queue, and dead before the store.
+    world.die_at(3, false);
+    let publish = |world: &World| {
+        let publisher = Publisher::new(world.clone(), world.clone(), world.clone(), world.clone());
+        let inner = world.lock();
+        let (org, app) = (inner.application.org.clone(), inner.application.id.to_string());
+        drop(inner);
+        let draft: Draft<'_> = serde_json::from_str(r#"{"eventType":"a","payload":{"n":1}}"#).expect("a draft");
+        let key = Some(ClaimKey::idempotency(&org, "/path", "k"));
+        let repeatable = Repeatable { key, fingerprint: String::new() };
+        block_on(publisher.publish(&org, &app, &draft, &repeatable))
+    };
+    publish(&world).expect_err("died");
+    assert!(world.revive() && world.lock().queue.len() == 1, "{:?}", world.lock());
+    world.lock().script = vec![500];
+    receive(&world, "1h,1h");
+    world.pass(LONG);
+    wake(&world);
+    assert_eq!(only_state(&world), State::Canceled(Reason::MessageGone));
+    publish(&world).expect("completes");
+    drain(&world, "1h,1h");
+    assert_eq!(only_state(&world), State::Succeeded);
 }

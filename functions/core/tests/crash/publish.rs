@@ -109,3 +109,12 @@ fn rules_are_named_with_their_fields() {
     }
     assert_eq!(world.lock().queue.len(), 0);
 }
+
+#[test]
+fn a_refused_request_leaves_its_key_to_the_mended_one() {
+    let world = World::new(1);
+    publish(&world, None, r#"{"eventType":"a","eventId":"e1","payload":{}}"#).expect("published");
+    let taken = publish(&world, Some("k"), r#"{"eventType":"a","eventId":"e1","payload":{"n":2}}"#);
+    assert_eq!(taken.map_err(|problem| problem.status()), Err(409));
+    publish(&world, Some("k"), r#"{"eventType":"a","eventId":"e2","payload":{"n":2}}"#).expect("published");
+}

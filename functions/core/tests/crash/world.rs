@@ -250,8 +250,9 @@ impl Deliveries for World {
     async fn record(&self, delivery: &Delivery) -> Result<bool, Unavailable> {
         self.call(|inner| {
             let key = (delivery.endpoint, delivery.message);
-            let stands = inner.deliveries.get(&key).map_or(0, |standing| standing.rev);
-            let fits = stands + 1 == delivery.rev;
+            let stands = inner.deliveries.get(&key);
+            let succeeded = stands.is_some_and(|standing| standing.state == State::Succeeded);
+            let fits = stands.map_or(0, |standing| standing.rev) + 1 == delivery.rev && !succeeded;
             if fits {
                 inner.deliveries.insert(key, delivery.clone());
             }
@@ -282,10 +283,16 @@ impl Inbox for World {
 }
 
 impl Parking for World {
-    async fn due(&self, lane: u8, now: Time, limit: usize) -> Result<Vec<(DeliveryKey, Time)>, Unavailable> {
+    async fn due(
+        &self,
+        lane: u8,
+        from: Time,
+        now: Time,
+        limit: usize,
+    ) -> Result<Vec<(DeliveryKey, Time)>, Unavailable> {
         self.call(|inner| {
             let parked = |delivery: &Delivery| match delivery.state {
-                State::Waiting { due, parked: true } if due <= now => Some(due),
+                State::Waiting { due, parked: true } if from <= due && due <= now => Some(due),
                 _ => None,
             };
             let mine =
@@ -304,7 +311,6 @@ impl Parking for World {
                 return None;
             }
             delivery.state = State::Waiting { due: to, parked: true };
-            delivery.rev += 1;
             Some(delivery.clone())
         })
     }

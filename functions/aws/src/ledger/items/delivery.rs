@@ -13,7 +13,9 @@ use crate::dynamo::{BadItem, Fields as _, Item, bytes, keyed, number, size, text
 pub(in crate::ledger) const LANE: &str = "lane";
 
 const WAITING: &str = "w";
-const SUCCEEDED: &str = "s";
+pub(crate) const SUCCEEDED: &str = "s";
+/// The attribute of the state.
+pub(crate) const STATE: &str = "st";
 const FAILED: &str = "f";
 const CANCELED: &str = "c";
 
@@ -53,7 +55,7 @@ fn set_state(item: &mut Item, delivery: &Delivery) {
         State::Failed(reason) => (FAILED, Some(reason)),
         State::Canceled(reason) => (CANCELED, Some(reason)),
     };
-    item.insert("st".to_owned(), text(code));
+    item.insert(STATE.to_owned(), text(code));
     if let Some(reason) = why {
         item.insert("why".to_owned(), text(reason.as_str()));
     }
@@ -77,12 +79,12 @@ pub(in crate::ledger) fn delivery_from(item: &Item) -> Result<Delivery, BadItem>
 }
 
 fn state(item: &Item) -> Result<State, BadItem> {
-    match item.text("st")? {
+    match item.text(STATE)? {
         WAITING => Ok(State::Waiting { due: due(item)?, parked: item.contains_key(LANE) }),
         SUCCEEDED => Ok(State::Succeeded),
         FAILED => reason(item).map(State::Failed),
         CANCELED => reason(item).map(State::Canceled),
-        _ => Err(BadItem::Attribute("st")),
+        _ => Err(BadItem::Attribute(STATE)),
     }
 }
 

@@ -7,7 +7,7 @@ mod message;
 use postrider_core::{ids::Ksuid, time::Time};
 
 pub(super) use claim::{claim_from, claim_item, claim_place};
-pub(super) use delivery::{LANE, attempt_from, attempt_item, delivery_from, delivery_item, due_from};
+pub(super) use delivery::{LANE, STATE, SUCCEEDED, attempt_from, attempt_item, delivery_from, delivery_item, due_from};
 pub(super) use message::{message_from, message_item};
 
 use crate::dynamo::{BadItem, Fields as _, Item, number};

@@ -1,0 +1,83 @@
+//! What stands in a stack's ledger that the API does not tell.
+
+use std::collections::HashMap;
+
+use anyhow::{Context as _, Result};
+use aws_sdk_dynamodb::{error::SdkError, types::AttributeValue};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use postrider_core::{ports::LANES, wake::LEASE};
+
+use crate::{Stack, stack::now, world};
+
+/// A delivery that waits for the scheduler.
+#[derive(Debug, Clone)]
+pub struct Parked {
+    endpoint: String,
+    message: String,
+    due_millis: i64,
+}
+
+impl Parked {
+    /// Whether a scheduler has taken it, to send it to the queue: its due time is moved ahead by the lease.
+    pub fn is_taken(&self) -> bool {
+        (now().plus(LEASE / 2).millis()..=now().plus(LEASE).millis()).contains(&self.due_millis)
+    }
+}
+
+impl Stack {
+    /// How a delivery ended: the state's code and its reason.
+    pub async fn ending(&self, endpoint: &str, message: &str) -> Result<(String, String)> {
+        let request = world().dynamodb().get_item().table_name(self.output("LedgerTableName")?).consistent_read(true);
+        let request = request.key("pk", text(endpoint)).key("sk", text(message));
+        let item = request.send().await.context("reading a record")?.item.unwrap_or_default();
+        let of = |name| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+        Ok((of("st"), of("why")))
+    }
+
+    /// Everything that is parked.
+    pub async fn parked(&self) -> Result<Vec<Parked>> {
+        let lanes = stream::iter(0..LANES).then(|lane| self.lane(lane));
+        Ok(lanes.try_collect::<Vec<_>>().await?.concat())
+    }
+
+    async fn lane(&self, lane: u8) -> Result<Vec<Parked>> {
+        let request = world().dynamodb().query().table_name(self.output("LedgerTableName")?).index_name("due");
+        let request = request.key_condition_expression("lane = :lane");
+        let items = request.expression_attribute_values(":lane", text(&lane.to_string())).into_paginator().items();
+        let items: Vec<_> = items.send().collect::<Result<_, _>>().await.context("reading what is parked")?;
+        let parked = |item: &HashMap<String, AttributeValue>| {
+            let of = |name| item.get(name)?.as_s().ok().cloned();
+            let due_millis = item.get("due")?.as_n().ok()?.parse().ok()?;
+            Some(Parked { endpoint: of("pk")?, message: of("sk")?, due_millis })
+        };
+        items.iter().map(|item| parked(item).context("a strange record")).collect()
+    }
+
+    /// Does to parked deliveries what time does: they are due. Those that somebody has taken meanwhile are left alone.
+    pub async fn pass_time(&self, parked: &[Parked]) -> Result<()> {
+        let (client, table) = (world().dynamodb(), self.output("LedgerTableName")?);
+        let pass = |delivery: &Parked| {
+            let request = client.update_item().table_name(table);
+            let request = request.key("pk", text(&delivery.endpoint)).key("sk", text(&delivery.message));
+            let request = request.update_expression("SET due = :now").condition_expression("due = :was");
+            let request = request.expression_attribute_values(":now", number(now().millis()));
+            let request = request.expression_attribute_values(":was", number(delivery.due_millis));
+            async move {
+                match request.send().await.map_err(SdkError::into_service_error) {
+                    Err(error) if !error.is_conditional_check_failed_exception() => Err(error),
+                    _ => Ok(()),
+                }
+            }
+        };
+        let requests: Vec<_> = parked.iter().map(pass).collect();
+        stream::iter(requests).buffer_unordered(8).try_collect::<()>().await.context("moving a due time")
+    }
+}
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+fn number(value: i64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
