@@ -137,7 +137,7 @@ async fn killing_ingest_in_mid_publication_leaves_nothing_that_a_repetition_does
 
 #[tokio::test]
 async fn killing_the_scheduler_while_it_wakes_deliveries_loses_none() -> Result<()> {
-    const DELIVERIES: usize = 200;
+    const DELIVERIES: usize = 120;
     const KILLS: usize = 3;
     // Nothing is due before the test says so, at no tick of the real schedule.
     let parameters = [("ParkAfterSeconds", "0"), ("RetrySchedule", "1h")];

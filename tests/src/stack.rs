@@ -24,7 +24,7 @@ use tokio::sync::Mutex;
 use crate::{Api, tenant::Tenant};
 
 /// Parameters that every stack of the tests begins with: waits of seconds instead of hours.
-const BRISK: &[(&str, &str)] = &[("RetrySchedule", "1s,2s,3s"), ("AttemptTimeoutSeconds", "2")];
+const BRISK: &[(&str, &str)] = &[("RetrySchedule", "1s,2s,3s"), ("AttemptTimeoutSeconds", "5")];
 
 /// The local AWS of this test run.
 #[derive(Debug)]
