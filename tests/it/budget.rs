@@ -88,8 +88,8 @@ const SINGLES: usize = 10;
 const KEYED: usize = 5;
 const FAN_OUT: usize = 40;
 
-/// One event at a time, to one endpoint; then some with a key.
-async fn publish_alone(stack: &Stack) -> Result<()> {
+/// One event at a time, to one endpoint; then some with a key. The receiver must outlive its last answer.
+async fn publish_alone(stack: &Stack) -> Result<Tenant> {
     let tenant = stack.tenant("budget-single").await?;
     tenant.endpoint("/hook").await?;
     for n in 1..=SINGLES + KEYED {
@@ -98,23 +98,24 @@ async fn publish_alone(stack: &Stack) -> Result<()> {
         publish(&tenant, if n > SINGLES { &header } else { &[] }).await?;
         tenant.receiver.wait_for("/hook", n, PATIENCE).await?;
     }
-    Ok(())
+    Ok(tenant)
 }
 
 /// Many deliveries in the queue at once, again and again until ten of them came in one batch. Tells how often.
-async fn publish_many(stack: &Stack) -> Result<usize> {
+async fn publish_many(stack: &Stack) -> Result<(Tenant, usize)> {
     let tenant = stack.tenant("budget-many").await?;
     for _ in 0..FAN_OUT {
         tenant.endpoint("/hook").await?;
     }
-    eventually("a batch of ten", || async {
+    let published = eventually("a batch of ten", || async {
         publish(&tenant, &[]).await?;
         let published = tenant.receiver.received("/hook").len() / FAN_OUT + 1;
         tenant.receiver.wait_for("/hook", published * FAN_OUT, PATIENCE).await?;
         let lines = usages(stack, "delivery", "batch handled", 1).await?;
         Ok(lines.iter().any(|line| line.is("deliveries", 10)).then_some(published))
     })
-    .await
+    .await?;
+    Ok((tenant, published))
 }
 
 fn check_ingest(lines: &[Usage]) {
@@ -141,11 +142,13 @@ fn check_delivery(lines: &[Usage]) {
 #[tokio::test]
 async fn a_delivered_event_stays_within_the_budget() -> Result<()> {
     let stack = stack().await?;
-    publish_alone(&stack).await?;
-    let many = publish_many(&stack).await?;
+    let _alone = publish_alone(&stack).await?;
+    let (_many, many) = publish_many(&stack).await?;
     // The last line of a function may still be on its way.
     let ingest = usages(&stack, "ingest", "request handled", SINGLES + KEYED + many - 1).await?;
     let delivery = usages(&stack, "delivery", "batch handled", SINGLES + KEYED).await?;
+    let attempts = usages(&stack, "delivery", "attempted", SINGLES + KEYED).await?;
+    assert!(attempts.iter().all(|line| line.is("status", 200)), "the receiver did not answer: {attempts:?}");
     check_ingest(&ingest);
     check_delivery(&delivery);
 

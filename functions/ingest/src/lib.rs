@@ -60,7 +60,7 @@ impl<D: Subscribers, L: Claims + Messages, Q: Outbox, K: Keys, A: Ambient> Inges
         };
         let message = self.publisher.publish(&caller.org, app, &draft, &repeatable).await?;
         tracing::info!(
-            app = %message.app, message = %message.id, endpoints = message.endpoints.len(), held = message.held.len(),
+            app = %message.app, msg = %message.id, endpoints = message.endpoints.len(), held = message.held.len(),
             "published"
         );
         json(202, &message_out(&message, with_content))

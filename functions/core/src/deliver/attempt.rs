@@ -44,7 +44,7 @@ impl<D: Deliveries, I: Inbox, S: Sender, K: Keys, A: Ambient> Courier<D, I, S, K
         let works = jobs.iter().map(|job| async {
             // One bad delivery must not take its neighbours with it.
             AssertUnwindSafe(self.work(job, known, deadline)).catch_unwind().await.unwrap_or_else(|_| {
-                tracing::error!(message = %job.envelope.message, endpoint = %job.envelope.endpoint, "a delivery panicked");
+                tracing::error!(msg = %job.envelope.message, endpoint = %job.envelope.endpoint, "a delivery panicked");
                 Err(Fate::Failed)
             })
         });
@@ -98,7 +98,7 @@ impl<D: Deliveries, I: Inbox, S: Sender, K: Keys, A: Ambient> Courier<D, I, S, K
         let exchange = self.sender.send(request).await;
         let attempt = Attempt::new(id, at, endpoint.url.clone(), exchange);
         tracing::info!(
-            message = %delivery.message, endpoint = %delivery.endpoint, attempt = %id, status = attempt.status,
+            msg = %delivery.message, endpoint = %delivery.endpoint, attempt = %id, status = attempt.status,
             fault = attempt.fault.map(crate::delivery::FaultClass::as_str), duration_ms = attempt.millis, "attempted"
         );
         let succeeded = attempt.succeeded();

@@ -41,7 +41,7 @@ impl<D: Deliveries, I: Inbox, S: Sender, K: Keys, A: Ambient> Courier<D, I, S, K
         }
         let lost = self.deliveries.record_successes(done).await;
         for (endpoint, message) in &lost {
-            tracing::error!(%message, %endpoint, "a success could not be recorded; it may be sent again");
+            tracing::error!(msg = %message, %endpoint, "a success could not be recorded; it may be sent again");
         }
         lost
     }
@@ -70,7 +70,7 @@ impl<D: Deliveries, I: Inbox, S: Sender, K: Keys, A: Ambient> Courier<D, I, S, K
             Err(error) => {
                 let delivery = &outcome.delivery;
                 let (message, endpoint) = (delivery.message, delivery.endpoint);
-                tracing::error!(%message, %endpoint, error = %chain(&error), "an outcome could not be recorded");
+                tracing::error!(msg = %message, %endpoint, error = %chain(&error), "an outcome could not be recorded");
                 Fate::Failed
             }
         }
