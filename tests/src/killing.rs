@@ -13,9 +13,9 @@ impl World {
     pub async fn fragile(&self) -> Result<Arc<Stack>> {
         let parameters = [
             ("ParkAfterSeconds", "0"),
-            // The attempt's 2 seconds, and 5 for the record.
-            ("DeliveryTimeoutSeconds", "8"),
-            ("QueueVisibilitySeconds", "8"),
+            // The attempt's 5 seconds, 5 for the record, and 2 for a busy machine.
+            ("DeliveryTimeoutSeconds", "12"),
+            ("QueueVisibilitySeconds", "12"),
             ("DeliveryConcurrency", "4"),
             ("MaxReceives", "100"),
         ];
