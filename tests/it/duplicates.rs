@@ -1,9 +1,11 @@
 //! SQS delivers at least once: what it hands out twice is sent once.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use postrider_core::{message::Envelope, time::Time};
 use postrider_local::Reply;
-use postrider_tests::{Tenant, eventually, world};
+use postrider_tests::{PATIENCE, Tenant, eventually, world};
 use serde_json::{Value, json};
 use svix::{
     api::MessageAttemptListByEndpointOptions,
@@ -118,5 +120,38 @@ async fn a_stale_copy_of_an_exhausted_delivery_is_buried_again_and_not_sent() ->
     stack.redrive(letter).await?;
     tenant.reached(&message.id, &endpoint.id, MessageStatus::Success).await?;
     assert_eq!((tenant.receiver.received("/hook").len(), tenant.attempts(&message.id).await?.len()), (5, 5));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_copy_that_fails_does_not_undo_the_success_of_another() -> Result<()> {
+    let stack = world().main().await?;
+    let tenant = stack.tenant("undo").await?;
+    // The first copy succeeds while the second is at its second attempt, which began before and fails afterwards.
+    tenant.receiver.on("/hook", |_, n| match n {
+        1 => Reply::status(200).after(Duration::from_secs(3)),
+        2 => Reply::status(409),
+        _ => Reply::status(409).after(Duration::from_millis(4_500)),
+    });
+    let message = tenant.publish("invoice.paid", json!({})).await?;
+    let endpoint = tenant.endpoint("/hook").await?;
+    let body = queued(&tenant, &endpoint.id, &message)?;
+    let (first, second) = (json!({"Records": [record("one", &body)]}), json!({"Records": [record("two", &body)]}));
+    let function = stack.deployment.function("delivery");
+    let slow = world().emulator.invoke(&function, &first);
+    let failing = async {
+        tenant.receiver.wait_for("/hook", 1, PATIENCE).await?;
+        // Until its retry is due it is told to wait; once the other has succeeded, it is dropped.
+        eventually("the second copy is done", || async {
+            let answer = world().emulator.invoke(&function, &second).await?;
+            Ok((answer.payload == json!({"batchItemFailures": []})).then_some(()))
+        })
+        .await
+    };
+    let (answer, ()) = tokio::try_join!(slow, failing)?;
+    assert_eq!(answer.payload, json!({"batchItemFailures": []}));
+    let attempts = tenant.receiver.received("/hook").len();
+    let ending = stack.ending(&endpoint.id, &message.id).await?;
+    assert_eq!((ending.0.as_str(), attempts), ("s", 3), "{ending:?}");
     Ok(())
 }

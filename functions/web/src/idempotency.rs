@@ -196,4 +196,12 @@ mod tests {
         headers.append("idempotency-key", http::HeaderValue::from_static("b"));
         assert!(idempotency_key(&headers).is_err());
     }
+
+    #[test]
+    fn an_applications_token_does_not_find_the_answers_of_the_organization() {
+        let org = Caller { org: "org_a".parse().expect("org"), app: None };
+        let app = Caller { app: Some("app_2tAbcdefghijklmnopqrstuvwxy".parse().expect("app")), ..org.clone() };
+        let key = |caller| Keyed::new(caller, "k", "POST", "/api/v1/app", "", b"{}").key;
+        assert_ne!(key(&org), key(&app));
+    }
 }

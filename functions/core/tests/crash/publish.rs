@@ -118,3 +118,11 @@ fn a_refused_request_leaves_its_key_to_the_mended_one() {
     assert_eq!(taken.map_err(|problem| problem.status()), Err(409));
     publish(&world, Some("k"), r#"{"eventType":"a","eventId":"e2","payload":{"n":2}}"#).expect("published");
 }
+
+#[test]
+fn a_large_payload_to_many_endpoints_is_refused_before_anything_is_queued() {
+    let world = World::new(255);
+    let body = format!(r#"{{"eventType":"a","payload":{{"x":"{}"}}}}"#, "x".repeat(270_000));
+    let problem = publish(&world, None, &body).expect_err("refused");
+    assert_eq!((problem.status(), world.lock().queue.len()), (413, 0));
+}
