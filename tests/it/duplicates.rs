@@ -22,6 +22,10 @@ fn queued(tenant: &Tenant, endpoint: &str, message: &MessageOut) -> Result<Strin
         expires_at: Time::from_secs(message.timestamp.timestamp() + 90 * 86_400),
         round: 0,
         woken: None,
+        slot: None,
+        missed: 0,
+        content_type: None,
+        event_id: None,
         rev: 0,
         payload: "{}".into(),
     };

@@ -46,15 +46,35 @@ async fn everything(stack: &Stack) -> Result<()> {
     tenant.endpoint("/good").await?;
     let bad = EndpointIn { uid: Some("bad".to_owned()), ..EndpointIn::new(tenant.receiver.url("/bad")) };
     tenant.endpoint_with(bad).await?;
+    let endpoints = format!("/app/{}/endpoint", tenant.app);
+    let several =
+        json!({"url": tenant.receiver.url("/several"), "delivery": {"batch": {"maxEvents": 2, "maxSeconds": 1}}});
+    // 429 with a time to come back opens the circuit at once.
+    tenant.receiver.on("/busy", |_, _| Reply::status(429).header("retry-after", "2"));
+    for endpoint in [several, json!({"url": tenant.receiver.url("/busy")})] {
+        anyhow::ensure!(tenant.api.post(&endpoints, &endpoint).await?.status == 201, "an endpoint");
+    }
     tenant.api.patch(&format!("/app/{}", tenant.app), &json!({"uid": "customer"})).await?;
     let message = tenant.api.post("/app/customer/msg", &json!({"eventType": "a", "payload": {}})).await?.json();
     repeat(&tenant).await?;
     let message = message["id"].as_str().context("a message")?;
     eventually("the last attempt", || async {
         stack.wake().await?;
-        Ok(Some(tenant.attempts(message).await?).filter(|attempts| attempts.len() >= 4))
+        let attempts = tenant.attempts(message).await?;
+        let bad = attempts.iter().filter(|attempt| attempt.response_status_code == 500);
+        Ok((bad.count() >= 3).then_some(()))
     })
     .await?;
+    eventually("the events that go together", || async {
+        stack.wake().await?;
+        Ok((!tenant.receiver.received("/several").is_empty()).then_some(()))
+    })
+    .await?;
+    // What is not a delivery is buried, one after the other: a line of the log appears with the next invocation.
+    for _ in 0..4 {
+        stack.enqueue("not a delivery").await?;
+        stack.drained().await?;
+    }
     let options = Some(MessageAttemptListByEndpointOptions::default());
     tenant.svix.message_attempt().list_by_endpoint(tenant.app.clone(), "bad".to_owned(), options).await?;
     Ok(())
@@ -92,7 +112,13 @@ async fn refused_without(template: Value, number: usize, statement: Statement) -
         Arc::new(world().deploy(&format!("policy-{number}"), without(&template, &statement)?, BOTH_TIERS).await?);
     let running = tokio::spawn({
         let stack = Arc::clone(&stack);
-        async move { everything(&stack).await }
+        async move {
+            // The last line of a function's log appears with its next invocation.
+            let failed = everything(&stack).await.is_err();
+            if failed {
+                let _ = stack.wake().await;
+            }
+        }
     });
     let what = eventually(&format!("a refusal without {sid} of {role}"), || refusal(&stack)).await?;
     running.abort();

@@ -35,20 +35,25 @@ impl Stack {
         Ok(())
     }
 
-    /// Waits until the delivery queue holds nothing, and nobody works on anything that it held.
+    /// Waits until the delivery queues hold nothing, and nobody works on anything that they held.
     pub async fn drained(&self) -> Result<()> {
-        let (sqs, queue) = (world().sqs(), self.output("DeliveryQueueUrl")?);
-        eventually("the delivery queue is empty", || async {
-            let request = sqs.get_queue_attributes().queue_url(queue).attribute_names(QueueAttributeName::All);
-            let attributes = request.send().await?.attributes.unwrap_or_default();
-            let waiting = [
-                QueueAttributeName::ApproximateNumberOfMessages,
-                QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-            ];
-            let empty = waiting.iter().all(|name| attributes.get(name).is_some_and(|count| count == "0"));
-            Ok(empty.then_some(()))
-        })
-        .await
+        let sqs = world().sqs();
+        for queue in ["DeliveryQueueUrl", "RetryQueueUrl", "DeliveryQueueUrl"] {
+            let queue = self.output(queue)?;
+            eventually("a delivery queue is empty", || async {
+                let request = sqs.get_queue_attributes().queue_url(queue).attribute_names(QueueAttributeName::All);
+                let attributes = request.send().await?.attributes.unwrap_or_default();
+                let waiting = [
+                    QueueAttributeName::ApproximateNumberOfMessages,
+                    QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+                    QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+                ];
+                let empty = waiting.iter().all(|name| attributes.get(name).is_none_or(|count| count == "0"));
+                Ok(empty.then_some(()))
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     /// Waits for a dead letter whose text holds this, such as a message's id. Others stay where they are.

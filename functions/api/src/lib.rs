@@ -16,15 +16,18 @@ use http::{Request, Uri, uri::PathAndQuery};
 use lambda_http::{Service, service_fn};
 use percent_encoding::percent_decode_str;
 use postrider_core::{
+    confirming::Confirmer,
     history::History,
     manage::Manager,
-    ports::{Ambient, Directory, Keys, Record},
+    outbound::Sender,
+    ports::{Ambient, Confirming, Directory, Jobs, Keys, Record},
     problem::Problem,
 };
 
 mod applications;
 mod attempts;
 mod call;
+mod confirm;
 mod endpoints;
 mod event_types;
 mod health;
@@ -38,11 +41,15 @@ pub trait Parts: Send + Sync + 'static {
     /// Applications, endpoints and event types.
     type Directory: Directory + 'static;
     /// Messages, claims and deliveries.
-    type Record: Record + 'static;
+    type Record: Record + Confirming + 'static;
     /// The root keys.
     type Keys: Keys + 'static;
     /// Time and randomness.
     type Ambient: Ambient + 'static;
+    /// Requests to the servers of customers.
+    type Sender: Sender + 'static;
+    /// The queue of jobs.
+    type Jobs: Jobs + 'static;
 }
 
 /// The API and what it runs on.
@@ -56,20 +63,48 @@ pub struct Api<P: Parts> {
     pub keys: P::Keys,
     /// Time and randomness.
     pub ambient: P::Ambient,
+    /// Asks receivers for their consent.
+    pub sender: P::Sender,
+    /// Takes operational webhooks.
+    pub jobs: P::Jobs,
     /// Whether endpoints may use `http`: where networks are allow-listed.
     pub plain_http: bool,
+    /// As whom receivers are asked for their consent.
+    pub origin: String,
 }
+
+type ManagerOn<'a, P> = Manager<
+    'a,
+    <P as Parts>::Directory,
+    <P as Parts>::Keys,
+    <P as Parts>::Ambient,
+    <P as Parts>::Sender,
+    <P as Parts>::Jobs,
+>;
 
 /// What every handler gets.
 type Shared<P> = State<Arc<Api<P>>>;
 
 impl<P: Parts> Api<P> {
-    fn manager(&self) -> Manager<'_, P::Directory, P::Keys, P::Ambient> {
-        Manager { directory: &self.directory, keys: &self.keys, ambient: &self.ambient, plain_http: self.plain_http }
+    fn manager(&self) -> ManagerOn<'_, P> {
+        Manager {
+            directory: &self.directory,
+            keys: &self.keys,
+            ambient: &self.ambient,
+            sender: &self.sender,
+            jobs: &self.jobs,
+            plain_http: self.plain_http,
+            origin: &self.origin,
+        }
     }
 
     fn history(&self) -> History<'_, P::Directory, P::Record> {
         History { directory: &self.directory, record: &self.record, now: self.ambient.now() }
+    }
+
+    fn confirmer(&self) -> Confirmer<'_, P::Directory, P::Record, P::Keys, P::Jobs> {
+        let (directory, record, keys, jobs) = (&self.directory, &self.record, &self.keys, &self.jobs);
+        Confirmer { directory, record, keys, jobs, now: self.ambient.now() }
     }
 
     /// Answers requests.
@@ -96,6 +131,7 @@ fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
         .merge(event_types::routes())
         .merge(messages::routes())
         .merge(attempts::routes())
+        .merge(confirm::routes())
         .merge(health::routes())
         .merge(not_built::routes());
     Router::new().nest("/api/v1", v1)

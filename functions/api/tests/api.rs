@@ -9,6 +9,7 @@ use postrider_core::{
     ids::AppId,
     keyring::Keyring,
     memory::{Bench, Memory},
+    outbound::{Answer, Exchange, Outbound, Sender},
     time::Time,
     token::{self, Caller},
 };
@@ -23,6 +24,19 @@ impl Parts for InMemory {
     type Record = Memory;
     type Keys = Keyring;
     type Ambient = Bench;
+    type Sender = Consenting;
+    type Jobs = Memory;
+}
+
+/// Every receiver consents, at two requests per second.
+struct Consenting;
+
+impl Sender for Consenting {
+    async fn send(&self, _: Outbound) -> Exchange {
+        let headers = [("webhook-allowed-origin", "*"), ("webhook-allowed-rate", "120")];
+        let headers = headers.map(|(name, value)| (name, value.to_owned())).to_vec();
+        Exchange { duration: Duration::ZERO, result: Ok(Answer { status: 200, body: String::new(), headers }) }
+    }
 }
 
 type Answering = Pin<Box<dyn Future<Output = Response>>>;
@@ -57,7 +71,9 @@ fn token(app: Option<AppId>) -> String {
 impl Client {
     fn new() -> Self {
         let (directory, record, keys, ambient) = (Memory::default(), Memory::default(), ring(), Bench::at(NOW));
-        let service = Api::<InMemory> { directory, record, keys, ambient, plain_http: false }.into_service();
+        let (sender, jobs, origin) = (Consenting, Memory::default(), "postrider".to_owned());
+        let api = Api::<InMemory> { directory, record, keys, ambient, sender, jobs, plain_http: false, origin };
+        let service = api.into_service();
         let send = move |request| {
             let mut service = service.clone();
             let answer: Answering =
@@ -283,4 +299,33 @@ async fn put_creates_with_201_and_replaces_with_200() {
     }
     let existing = client.call("POST", "/app?get_if_exists=true", r#"{"name":"X","uid":"app"}"#).await;
     assert_eq!((existing.status, &existing.json()["name"]), (200, &"A".into()));
+}
+
+#[tokio::test]
+async fn how_to_deliver_is_a_member_beside_the_contract() {
+    let client = Client::new();
+    client.furnish().await;
+    let plain = client.call("GET", "/app/app/endpoint/ep", "").await;
+    assert_eq!(plain.json().get("delivery"), None);
+    let body = r#"{"url":"https://example.com","uid":"e","delivery":{"consent":true,"method":"PUT",
+        "auth":{"type":"bearer","token":"hush"}}}"#;
+    let made = client.call("POST", "/app/app/endpoint", body).await;
+    assert_eq!((made.status, &made.json()["throttleRate"]), (201, &2.into()), "{}", made.text);
+    for path in ["/app/app/endpoint/e", "/app/app/endpoint"] {
+        let seen = client.call("GET", path, "").await;
+        assert!(seen.text.contains(r#""auth":{"type":"bearer"}"#) && !seen.text.contains("hush"), "{}", seen.text);
+    }
+    let wrong = client.call("PATCH", "/app/app/endpoint/e", r#"{"delivery":{"auth":{"type":"basic"}}}"#).await;
+    assert!(wrong.status == 422 && wrong.text.contains(r#"["body","delivery","auth","username"]"#), "{}", wrong.text);
+    let rate = client.call("PATCH", "/app/app", r#"{"delivery":{"publishRate":5}}"#).await;
+    assert_eq!(rate.json()["delivery"]["publishRate"], 5);
+}
+
+#[tokio::test]
+async fn a_confirmation_needs_no_token_but_its_own() {
+    let client = Client::new();
+    let confirmation = client.send("POST", "/api/v1/confirm/abc", &[], "").await;
+    assert_eq!(confirmation.status, 404);
+    assert!(confirmation.text.contains("not a confirmation link"), "{}", confirmation.text);
+    assert_eq!(client.send("GET", "/api/v1/confirm/abc", &[], "").await.status, 405);
 }

@@ -1,6 +1,6 @@
 //! The machine's clock and randomness.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use postrider_core::{ports::Ambient, time::Time};
 
@@ -13,6 +13,10 @@ impl Ambient for System {
     fn now(&self) -> Time {
         let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Time::from_micros(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    async fn sleep(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 
     fn fill(&self, bytes: &mut [u8]) {

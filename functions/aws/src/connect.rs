@@ -13,7 +13,7 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 
-use crate::{ConfigTable, DeliveryLedger, DeliveryQueue, Ledger, Meter, Queue, SecretKeys};
+use crate::{ConfigTable, JobQueue, Ledger, Meter, Queues, SecretKeys, sqs::QueueUrls};
 
 /// Requests to AWS are tried so often.
 const ATTEMPTS: u32 = 3;
@@ -62,23 +62,18 @@ impl Aws {
     }
 
     /// Messages, claims and the record of deliveries.
-    pub fn ledger(&self, table: &str) -> Ledger {
-        Ledger::new(self.dynamodb.clone(), table)
+    pub fn ledger(&self, ledger: &str, config: &str) -> Ledger {
+        Ledger::new(self.dynamodb.clone(), ledger, self.config_table(config))
     }
 
-    /// The record as the delivery function uses it, with the endpoints.
-    pub fn delivery_ledger(&self, ledger: &str, config: &str) -> DeliveryLedger {
-        DeliveryLedger::new(self.dynamodb.clone(), ledger, config)
+    /// The delivery queues.
+    pub fn queues(&self, urls: QueueUrls) -> Queues {
+        Queues::new(self.sqs.clone(), urls)
     }
 
-    /// The delivery queue, for those who fill it.
-    pub fn queue(&self, url: &str) -> Queue {
-        Queue::new(self.sqs.clone(), url)
-    }
-
-    /// The delivery queue, for the one who empties it.
-    pub fn delivery_queue(&self, url: &str, dead_letters: &str) -> DeliveryQueue {
-        DeliveryQueue::new(self.sqs.clone(), url, dead_letters)
+    /// The queue of jobs, for a function that fills no other.
+    pub fn job_queue(&self, url: &str) -> JobQueue {
+        JobQueue::new(self.sqs.clone(), url)
     }
 
     /// The keyring in a secret, by its ARN or name.

@@ -6,8 +6,8 @@
 //! error carries a response: items hold payloads and sealed secrets.
 //!
 //! - [`ConfigTable`]: `Directory`, `Subscribers`
-//! - [`Ledger`]: `Claims`, `Messages`, `Record`, `Parking`; [`DeliveryLedger`]: `Deliveries`, over both tables
-//! - [`Queue`]: `Outbox`; [`DeliveryQueue`]: `Inbox`
+//! - [`Ledger`]: `Claims`, `Messages`, `FanOuts`, `Record`, `Paces`, `Deliveries`, `Valves`, `Parking`, `Confirming`
+//! - [`Queues`]: `Outbox`, `Inbox`, `Jobs`; [`JobQueue`]: `Jobs` alone
 //! - [`SecretKeys`]: `Keys`; [`System`]: `Ambient`
 
 mod ambient;
@@ -25,7 +25,7 @@ pub mod telemetry;
 pub use ambient::System;
 pub use config::ConfigTable;
 pub use connect::Aws;
-pub use ledger::{DeliveryLedger, Ledger};
+pub use ledger::Ledger;
 pub use meter::{Meter, Usage};
 pub use secrets::SecretKeys;
-pub use sqs::{DeliveryQueue, Queue};
+pub use sqs::{JobQueue, QueueUrls, Queues};

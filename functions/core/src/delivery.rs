@@ -39,6 +39,8 @@ pub struct Delivery {
     pub round: u32,
     /// Attempts made in this round.
     pub tries: u32,
+    /// The time that was reserved for the next attempt under a rate limit, if it is so far away that it waits parked.
+    pub slot: Option<Time>,
     /// Oldest first.
     pub attempts: Vec<Attempt>,
     /// The record is gone from then on.
@@ -57,7 +59,20 @@ pub enum State {
         /// Whether the scheduler holds it.
         parked: bool,
     },
-    /// A 2xx was received.
+    /// It waits behind its endpoint's valve, since then: the endpoint's circuit is open, it is paused, or it takes several
+    /// events in one request.
+    Held {
+        /// When it was held.
+        since: Time,
+    },
+    /// A 2xx was received, and the receiver has until then to confirm it.
+    Unconfirmed {
+        /// When it counts as failed.
+        due: Time,
+        /// Whether the scheduler holds it.
+        parked: bool,
+    },
+    /// A 2xx was received, and confirmed where that was asked for.
     Succeeded,
     /// It is in the dead-letter queue.
     Failed(Reason),
@@ -73,6 +88,8 @@ pub enum Reason {
     Exhausted,
     /// The endpoint is disabled.
     EndpointDisabled,
+    /// The receiver asked for no more attempts: 410, or `webhook-delivery: abort-message`.
+    Refused,
     /// The endpoint or its application was deleted.
     EndpointDeleted,
     /// The message outlived its retention, or was never accepted.
@@ -87,6 +104,7 @@ impl Reason {
         match self {
             Self::Exhausted => "exhausted",
             Self::EndpointDisabled => "endpoint_disabled",
+            Self::Refused => "refused",
             Self::EndpointDeleted => "endpoint_deleted",
             Self::MessageGone => "message_gone",
             Self::Malformed => "malformed",
@@ -137,6 +155,10 @@ pub enum FaultClass {
     Protocol,
     /// [`Fault::Invalid`].
     InvalidRequest,
+    /// The receiver did not confirm it in time.
+    Unconfirmed,
+    /// No token could be had for the request.
+    Authorization,
 }
 
 impl FaultClass {
@@ -150,6 +172,8 @@ impl FaultClass {
             Self::BlockedAddress => "blocked address",
             Self::Protocol => "protocol",
             Self::InvalidRequest => "invalid request",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Authorization => "authorization",
         }
     }
 }
@@ -184,7 +208,7 @@ impl Attempt {
 
     /// Whether the endpoint took it.
     pub const fn succeeded(&self) -> bool {
-        self.status >= 200 && self.status < 300
+        self.status >= 200 && self.status < 300 && self.fault.is_none()
     }
 }
 
@@ -192,18 +216,18 @@ impl Delivery {
     /// The record of a delivery that has none yet.
     pub const fn new(app: AppId, endpoint: EndpointId, message: MessageId, expires_at: Time) -> Self {
         let state = State::Canceled(Reason::MessageGone);
-        Self { app, endpoint, message, state, round: 0, tries: 0, attempts: Vec::new(), expires_at, rev: 0 }
+        Self { app, endpoint, message, state, round: 0, tries: 0, slot: None, attempts: Vec::new(), expires_at, rev: 0 }
     }
 
     /// Whether it has ended.
     pub const fn has_ended(&self) -> bool {
-        !matches!(self.state, State::Waiting { .. })
+        matches!(self.state, State::Succeeded | State::Failed(_) | State::Canceled(_))
     }
 
     /// When the next attempt is due, if one is.
     pub const fn next_attempt(&self) -> Option<Time> {
         match self.state {
-            State::Waiting { due, .. } => Some(due),
+            State::Waiting { due, .. } | State::Unconfirmed { due, .. } => Some(due),
             _ => None,
         }
     }
@@ -257,7 +281,8 @@ mod tests {
         for n in 0..100 {
             // Control characters are the longest in JSON.
             let body = "\u{1}".repeat(RESPONSE_LIMIT);
-            let exchange = Exchange { duration: Duration::ZERO, result: Ok(Answer { status: 500, body }) };
+            let exchange =
+                Exchange { duration: Duration::ZERO, result: Ok(Answer { status: 500, body, headers: vec![] }) };
             let id = AttemptId::new(at, [n; 11], endpoint);
             delivery.add(Attempt::new(id, at, "u".repeat(crate::rules::URL_LIMIT), exchange));
             let size = serde_json::to_string(&delivery.attempts).expect("JSON").len();

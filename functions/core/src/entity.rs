@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    health::Health,
     ids::{AppId, EndpointId, OrgId},
     keyring::Sealed,
+    manner::Manner,
     time::Time,
 };
 
@@ -25,9 +27,12 @@ pub struct Application {
     pub uid: Option<String>,
     /// For people.
     pub name: String,
-    /// Deliveries per second to all its endpoints together: kept and shown, not enforced yet.
+    /// Deliveries per second to all its endpoints together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttle_rate: Option<u16>,
+    /// Messages per second that it takes in, where that is not the deployment's rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish_rate: Option<u32>,
     /// The caller's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: Metadata,
@@ -65,7 +70,7 @@ pub struct Endpoint {
     /// Only messages with one of these channels; all messages if unset. Sorted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channels: Option<Vec<String>>,
-    /// Deliveries per second: kept and shown, not enforced yet.
+    /// Deliveries per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttle_rate: Option<u16>,
     /// The caller's.
@@ -76,6 +81,12 @@ pub struct Endpoint {
     pub headers: BTreeMap<String, String>,
     /// Its signing keys.
     pub secrets: Secrets,
+    /// How to deliver.
+    #[serde(default, skip_serializing_if = "Manner::is_default")]
+    pub delivery: Manner,
+    /// How it is. Postrider's own to write.
+    #[serde(default, skip_serializing_if = "Health::is_well")]
+    pub health: Health,
     /// When it was created.
     pub created_at: Time,
     /// When it was last written.

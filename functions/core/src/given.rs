@@ -45,6 +45,15 @@ impl<T> Given<T> {
         }
     }
 
+    /// Changes the value, if one was given.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Given<U> {
+        match self {
+            Self::Absent => Given::Absent,
+            Self::Null => Given::Null,
+            Self::Value(value) => Given::Value(change(value)),
+        }
+    }
+
     /// This field, or if it is absent the other one of the same meaning.
     #[must_use]
     pub fn or(self, other: Self) -> Self {

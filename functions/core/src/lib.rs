@@ -9,20 +9,29 @@
 //! - A delivery is recorded before its queue message is acknowledged ([`deliver`]), so a crash repeats, never loses.
 //! - Secrets leave [`keyring`] only to sign, or through the call that exists to reveal them.
 
+pub mod authorize;
 pub mod blob;
 pub mod claim;
+pub mod compose;
+pub mod confirm;
+pub mod confirming;
 pub mod deliver;
 pub mod delivery;
 pub mod entity;
+pub mod fan_out;
 mod find;
 pub mod given;
+pub mod health;
 pub mod history;
 pub mod ids;
+pub mod job;
 pub mod keyring;
 pub mod manage;
+pub mod manner;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
 pub mod message;
+pub mod operational;
 pub mod outbound;
 pub mod page;
 pub mod ports;
@@ -32,6 +41,9 @@ pub mod retry;
 pub mod rules;
 pub mod secret;
 pub mod sign;
+pub mod tell;
 pub mod time;
 pub mod token;
+pub mod valve;
 pub mod wake;
+pub mod work;

@@ -24,8 +24,10 @@ pub struct Message {
     pub event_id: Option<String>,
     /// Restricts it to endpoints with one of these channels, and those without any.
     pub channels: Option<Vec<String>>,
-    /// The JSON text exactly as it was published.
+    /// The JSON text exactly as it was published, or the raw payload.
     pub payload: Arc<str>,
+    /// Of a raw payload; the others are JSON.
+    pub content_type: Option<String>,
     /// When it was published.
     pub at: Time,
     /// It is gone from then on, whether the store has removed it yet or not.
@@ -34,6 +36,8 @@ pub struct Message {
     pub endpoints: Vec<EndpointId>,
     /// The endpoints it matched that were disabled: not sent, not forgotten.
     pub held: Vec<EndpointId>,
+    /// It is for so many endpoints that a job queues it ([`crate::job::Job::FanOut`]); the job's pages name them.
+    pub fans_out: bool,
 }
 
 impl Message {
@@ -55,6 +59,8 @@ pub struct Envelope {
     pub message: MessageId,
     /// The message's event type.
     pub event_type: String,
+    /// The producer's own id for the message.
+    pub event_id: Option<String>,
     /// The message's expiry; its record expires with it.
     pub expires_at: Time,
     /// Grows by one each time the delivery is buried in the dead-letter queue: a redriven copy carries a later round
@@ -65,8 +71,60 @@ pub struct Envelope {
     pub woken: Option<u64>,
     /// The endpoint's revision when this was queued: older cached configuration must not be used.
     pub rev: u64,
+    /// The time that was reserved for it under a rate limit.
+    pub slot: Option<Time>,
+    /// How often it came too late for its slot.
+    pub missed: u8,
+    /// Of a raw payload; the others are JSON.
+    pub content_type: Option<String>,
     /// The body to deliver.
     pub payload: Arc<str>,
+}
+
+/// What a message of a delivery queue says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Make this delivery.
+    Delivery(Envelope),
+    /// Send what is held for an endpoint that takes several events in one request.
+    Flush(Flush),
+}
+
+/// See [`Content::Flush`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flush {
+    /// Whose.
+    #[serde(rename = "flush")]
+    pub app: AppId,
+    /// Which endpoint.
+    #[serde(rename = "ep")]
+    pub endpoint: EndpointId,
+}
+
+impl Content {
+    /// Whose messages must not delay those of others.
+    pub const fn endpoint(&self) -> EndpointId {
+        match self {
+            Self::Delivery(envelope) => envelope.endpoint,
+            Self::Flush(flush) => flush.endpoint,
+        }
+    }
+
+    /// The queue message's text.
+    pub fn encode(&self) -> String {
+        match self {
+            Self::Delivery(envelope) => envelope.encode(),
+            Self::Flush(flush) => serde_json::to_string(flush).unwrap_or_default(),
+        }
+    }
+
+    /// Reads a queue message's text.
+    pub fn decode(text: &str) -> Result<Self, NotAnEnvelope> {
+        if text.starts_with("{\"flush\"") {
+            return serde_json::from_str(text).map(Self::Flush).map_err(|_| NotAnEnvelope);
+        }
+        Envelope::decode(text).map(Self::Delivery)
+    }
 }
 
 /// The envelope's JSON. The payload is embedded as it is, so that the queue bills no escapes, except where it holds
@@ -79,16 +137,29 @@ struct Wire<'a> {
     msg: MessageId,
     #[serde(rename = "type")]
     event_type: std::borrow::Cow<'a, str>,
+    #[serde(rename = "eid", default, skip_serializing_if = "Option::is_none")]
+    event_id: Option<std::borrow::Cow<'a, str>>,
     exp: i64,
     #[serde(default)]
     round: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     woken: Option<u64>,
     rev: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slot: Option<i64>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    missed: u8,
+    #[serde(rename = "ct", default, skip_serializing_if = "Option::is_none")]
+    content_type: Option<std::borrow::Cow<'a, str>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     payload: Option<&'a RawValue>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     payload64: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 const VERSION: u8 = 1;
@@ -101,17 +172,26 @@ pub struct NotAnEnvelope;
 impl Envelope {
     /// The queue message's text.
     pub fn encode(&self) -> String {
-        let raw = if self.payload.chars().all(sqs_allows) { serde_json::from_str(&self.payload).ok() } else { None };
+        let is_json = self.content_type.is_none();
+        let raw = if is_json && self.payload.chars().all(sqs_allows) {
+            serde_json::from_str(&self.payload).ok()
+        } else {
+            None
+        };
         let wire = Wire {
             v: VERSION,
             app: self.app,
             ep: self.endpoint,
             msg: self.message,
             event_type: self.event_type.as_str().into(),
+            event_id: self.event_id.as_deref().map(Into::into),
             exp: self.expires_at.secs(),
             round: self.round,
             woken: self.woken,
             rev: self.rev,
+            slot: self.slot.map(Time::micros),
+            missed: self.missed,
+            content_type: self.content_type.as_deref().map(Into::into),
             payload: raw,
             payload64: raw.is_none().then(|| STANDARD.encode(self.payload.as_bytes())),
         };
@@ -137,10 +217,14 @@ impl Envelope {
             endpoint: wire.ep,
             message: wire.msg,
             event_type: wire.event_type.into_owned(),
+            event_id: wire.event_id.map(std::borrow::Cow::into_owned),
             expires_at: Time::from_secs(wire.exp),
             round: wire.round,
             woken: wire.woken,
             rev: wire.rev,
+            slot: wire.slot.map(Time::from_micros),
+            missed: wire.missed,
+            content_type: wire.content_type.map(std::borrow::Cow::into_owned),
             payload,
         })
     }
@@ -164,10 +248,14 @@ mod tests {
             endpoint: EndpointId::from_ksuid(Ksuid::from_bytes([2; 20])),
             message: MessageId::from_ksuid(Ksuid::from_bytes([3; 20])),
             event_type: "a.b".to_owned(),
+            event_id: Some("e-1".to_owned()),
             expires_at: Time::from_secs(1_900_000_000),
             round: 2,
             woken: Some(4),
             rev: 9,
+            slot: Some(Time::from_micros(1_800_000_000_000_001)),
+            missed: 1,
+            content_type: None,
             payload: payload.into(),
         }
     }

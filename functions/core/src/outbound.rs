@@ -4,12 +4,16 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use crate::manner::Method;
+
 /// Bytes of a response body that are read and kept; what is beyond is neither read nor stored.
 pub const RESPONSE_LIMIT: usize = 16 * 1024;
 
 /// A request that is ready to be sent: signed, with all its headers.
 #[derive(Debug, Clone)]
 pub struct Outbound {
+    /// How it is asked.
+    pub method: Method,
     /// Absolute `http` or `https` URL, as the endpoint was saved.
     pub url: String,
     /// Names in lower case, or as the customer typed them; a later one does not replace an earlier one.
@@ -36,6 +40,20 @@ pub struct Answer {
     pub status: u16,
     /// At most [`RESPONSE_LIMIT`] bytes; what is not UTF-8 is shown as U+FFFD.
     pub body: String,
+    /// Those of its headers that mean something here ([`KEPT_HEADERS`]).
+    pub headers: Vec<(&'static str, String)>,
+}
+
+/// The response headers that mean something: when to come back (RFC 9110, section 10.2.3), what the receiver wants of
+/// the sender, and its consent (`CloudEvents` HTTP 1.1 Web Hooks, section 4.2).
+pub const KEPT_HEADERS: [&str; 4] =
+    ["retry-after", "webhook-delivery", "webhook-allowed-origin", "webhook-allowed-rate"];
+
+impl Answer {
+    /// A header that is kept.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(kept, _)| *kept == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// Why there is no response.

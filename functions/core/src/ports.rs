@@ -11,11 +11,13 @@ use std::{
 
 use crate::{
     claim::{Claim, ClaimKey},
+    confirm::Confirmation,
     delivery::{Delivery, Reason},
     entity::{Application, Endpoint, EventType},
     ids::{AppId, AttemptId, EndpointId, Ksuid, MessageId, OrgId},
+    job::Job,
     keyring::Keyring,
-    message::{Envelope, Message},
+    message::{Content, Message},
     time::Time,
 };
 
@@ -51,6 +53,8 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 pub trait Ambient: Send + Sync {
     /// The time.
     fn now(&self) -> Time;
+    /// Waits.
+    fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send;
     /// Fills with random bytes, fit for keys.
     fn fill(&self, bytes: &mut [u8]);
 
@@ -173,13 +177,29 @@ pub trait Directory: Send + Sync {
     fn expunge_event_type(&self, org: &OrgId, name: &str) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
-/// The part of the directory that publishing reads: one query.
+/// An application with those who listen to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audience {
+    /// The application.
+    pub application: Application,
+    /// Its endpoints by id, or the first of them.
+    pub endpoints: Vec<Endpoint>,
+    /// Whether these are all.
+    pub complete: bool,
+}
+
+/// The part of the directory that publishing reads. All reads are strongly consistent; deleted things are not seen.
 pub trait Subscribers: Send + Sync {
-    /// An application with all its endpoints; deleted ones are not seen.
-    fn subscribers(
+    /// An application with as many of its endpoints as one query gives.
+    fn subscribers(&self, app: AppId) -> impl Future<Output = Result<Option<Audience>, Unavailable>> + Send;
+    /// Endpoints of an application in the order of their ids, after one that need not exist; fewer than the limit means
+    /// that there are no more. Nothing if there is no such application.
+    fn endpoints_after(
         &self,
         app: AppId,
-    ) -> impl Future<Output = Result<Option<(Application, Vec<Endpoint>)>, Unavailable>> + Send;
+        after: Option<EndpointId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Option<Vec<Endpoint>>, Unavailable>> + Send;
     /// The id behind an application's uid.
     fn application_id(&self, org: &OrgId, uid: &str)
     -> impl Future<Output = Result<Option<AppId>, Unavailable>> + Send;
@@ -208,10 +228,111 @@ pub trait Messages: Send + Sync {
     fn message(&self, app: AppId, id: MessageId) -> impl Future<Output = Result<Option<Message>, Unavailable>> + Send;
 }
 
-/// The delivery queue, seen from those who fill it.
+/// A part of a large fan-out whose deliveries are queued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FanPage {
+    /// The endpoints it was queued for.
+    pub endpoints: Vec<EndpointId>,
+    /// The endpoints that were disabled.
+    pub held: Vec<EndpointId>,
+    /// The last endpoint that was looked at, from which the next page goes on; unset where there is no next page.
+    pub cursor: Option<EndpointId>,
+}
+
+/// The pages of messages that a job fans out. All reads are strongly consistent.
+pub trait FanOuts: Send + Sync {
+    /// All pages of a message, in order.
+    fn pages(&self, app: AppId, message: MessageId) -> impl Future<Output = Result<Vec<FanPage>, Unavailable>> + Send;
+    /// The last page that is recorded, and its number.
+    fn last_page(
+        &self,
+        app: AppId,
+        message: MessageId,
+    ) -> impl Future<Output = Result<Option<(u32, FanPage)>, Unavailable>> + Send;
+    /// Records a page, unless there is one of that number: then gives that one.
+    fn record_page(
+        &self,
+        message: &Message,
+        number: u32,
+        page: &FanPage,
+    ) -> impl Future<Output = Result<Option<FanPage>, Unavailable>> + Send;
+}
+
+/// Which of the two delivery queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Way {
+    /// First attempts at endpoints that nothing is known against.
+    Prompt,
+    /// Everything that may take long or fail: slow endpoints, probes, what was parked. It has invocations of its own, so
+    /// that it delays nothing else.
+    Retry,
+}
+
+/// Something for a delivery queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parcel {
+    /// What.
+    pub content: Content,
+    /// Into which.
+    pub way: Way,
+    /// Invisible for so long: whole seconds, at most [`LONGEST_DELAY`].
+    pub delay: Duration,
+}
+
+/// SQS delays a message by at most this.
+pub const LONGEST_DELAY: Duration = Duration::from_mins(15);
+
+/// The delivery queues, seen from those who fill them.
 pub trait Outbox: Send + Sync {
     /// Queues all of them durably, or fails: then some may have been queued.
-    fn send(&self, envelopes: &[Envelope]) -> impl Future<Output = Result<(), Unavailable>> + Send;
+    fn send(&self, parcels: &[Parcel]) -> impl Future<Output = Result<(), Unavailable>> + Send;
+}
+
+/// The queue of jobs, seen from those who fill it.
+pub trait Jobs: Send + Sync {
+    /// Queues all of them durably, or fails: then some may have been queued.
+    fn submit(&self, jobs: &[Job]) -> impl Future<Output = Result<(), Unavailable>> + Send;
+}
+
+/// Whose rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Paced {
+    /// Deliveries of an application.
+    Application(AppId),
+    /// Deliveries of an endpoint.
+    Endpoint(EndpointId),
+    /// Messages that are published to an application.
+    Publishing(AppId),
+}
+
+/// What came of a reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slots {
+    /// The first is at that time (never before now), the others follow at the interval.
+    From(Time),
+    /// All within the horizon are taken; the next one is free then.
+    Full(Time),
+}
+
+/// A request for slots of a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reservation {
+    /// Whose.
+    pub of: Paced,
+    /// So many.
+    pub count: u32,
+    /// Between one and the next.
+    pub interval: Duration,
+    /// The first must not be before this, which is never before now.
+    pub from: Time,
+    /// The first must not be later than this after `from`, or nothing is reserved.
+    pub horizon: Duration,
+}
+
+/// Rates: time is handed out in slots.
+pub trait Paces: Send + Sync {
+    /// Takes the next free slots, by one conditional write. An unknown outcome wastes them, nothing more.
+    fn reserve(&self, wanted: &Reservation) -> impl Future<Output = Result<Slots, Unavailable>> + Send;
 }
 
 /// (endpoint, message).
@@ -224,10 +345,29 @@ pub struct Known {
     pub deliveries: HashMap<DeliveryKey, Delivery>,
     /// The endpoints asked for that exist and are of an existing application.
     pub endpoints: HashMap<EndpointId, Endpoint>,
+    /// The applications of those endpoints.
+    pub owners: HashMap<AppId, Owner>,
     /// Endpoints that exist and cannot be read: not to be taken for deleted.
     pub unreadable: HashSet<EndpointId>,
     /// Records that exist and cannot be read: not to be taken for deliveries that were never attempted.
     pub damaged: HashSet<DeliveryKey>,
+}
+
+/// What delivering needs to know of an application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// Whose it is.
+    pub org: OrgId,
+    /// The organization's own name for it.
+    pub uid: Option<String>,
+    /// Deliveries per second to all its endpoints together.
+    pub throttle_rate: Option<u16>,
+}
+
+impl From<Application> for Owner {
+    fn from(app: Application) -> Self {
+        Self { org: app.org, uid: app.uid, throttle_rate: app.throttle_rate }
+    }
 }
 
 /// The record of deliveries as the delivery function uses it.
@@ -243,6 +383,19 @@ pub trait Deliveries: Send + Sync {
     /// Writes a record unless somebody else has written since revision `delivery.rev - 1` (0: none existed), or a success
     /// stands. `Ok(false)`: it is not written.
     fn record(&self, delivery: &Delivery) -> impl Future<Output = Result<bool, Unavailable>> + Send;
+    /// Writes an endpoint's health, and whether it is disabled, in place of exactly `old`. `Ok(false)`: somebody else wrote
+    /// first.
+    fn save_health(&self, new: &Endpoint, old: &Endpoint) -> impl Future<Output = Result<bool, Unavailable>> + Send;
+    /// The messages that exist, even expired ones.
+    fn messages(
+        &self,
+        keys: &[(AppId, MessageId)],
+    ) -> impl Future<Output = Result<HashMap<MessageId, Message>, Unavailable>> + Send;
+    /// The attempt of a delivery that was confirmed before it was recorded, if one was. Strongly consistent.
+    fn noted_confirmation(
+        &self,
+        key: DeliveryKey,
+    ) -> impl Future<Output = Result<Option<AttemptId>, Unavailable>> + Send;
     /// Writes the entries that list attempts which do not stand at their message's place.
     fn list_attempts(
         &self,
@@ -250,11 +403,44 @@ pub trait Deliveries: Send + Sync {
     ) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
-/// The delivery queue, seen from the one who empties it.
+/// What is held for an endpoint, behind its valve: the item that the scheduler looks at, to let deliveries through when
+/// they may.
+///
+/// The valve is touched before a delivery is recorded as held, and is removed only when nothing is held and it was not
+/// touched for long ([`crate::valve`]). So there is never a held delivery without a valve.
+pub trait Valves: Send + Sync {
+    /// Counts deliveries that are about to be held, and makes the valve if there is none, to be looked at when `due`.
+    /// Gives how many were counted since the last flush.
+    fn touch(
+        &self,
+        endpoint: (AppId, EndpointId),
+        count: u32,
+        due: Time,
+        now: Time,
+    ) -> impl Future<Output = Result<u32, Unavailable>> + Send;
+    /// Takes the right to flush until `until`, and begins to count anew. `Ok(false)`: somebody else has it, or there is
+    /// no valve.
+    fn lock(
+        &self,
+        endpoint: EndpointId,
+        now: Time,
+        until: Time,
+    ) -> impl Future<Output = Result<bool, Unavailable>> + Send;
+    /// Gives it back. Best effort: it ends by itself.
+    fn unlock(&self, endpoint: EndpointId, until: Time) -> impl Future<Output = ()> + Send;
+    /// Keys of deliveries that are held for the endpoint, oldest first. May lag behind.
+    fn held(
+        &self,
+        endpoint: EndpointId,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<DeliveryKey>, Unavailable>> + Send;
+}
+
+/// The delivery queues, seen from the one who empties them.
 pub trait Inbox: Send + Sync {
     /// Makes messages invisible for that long from now, best effort: what fails comes back after the queue's own
     /// visibility timeout.
-    fn hold(&self, receipts: &[(String, Duration)]) -> impl Future<Output = ()> + Send;
+    fn hold(&self, way: Way, receipts: &[(String, Duration)]) -> impl Future<Output = ()> + Send;
     /// Sends to the dead-letter queue. `Ok` only if all are in it.
     fn bury(&self, dead: &[DeadLetter]) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
@@ -273,16 +459,36 @@ pub struct DeadLetter {
 /// Parts of the index of parked deliveries, so that no partition of it takes all of the load.
 pub const LANES: u8 = 4;
 
-/// Parked deliveries, as the scheduler uses them.
-pub trait Parking: Send + Sync {
-    /// Keys of deliveries of one lane that became due from then to now, oldest first. May lag behind.
+/// Something in the index of what is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Due {
+    /// A parked delivery.
+    Delivery(DeliveryKey),
+    /// An endpoint's valve.
+    Valve(EndpointId),
+}
+
+/// An endpoint's valve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Valve {
+    /// Whose endpoint.
+    pub app: AppId,
+    /// Which.
+    pub endpoint: EndpointId,
+    /// When something was last held.
+    pub touched: Time,
+}
+
+/// Parked and held deliveries, as the scheduler uses them.
+pub trait Parking: Valves {
+    /// What of one lane became due from then to now, oldest first. May lag behind.
     fn due(
         &self,
         lane: u8,
         from: Time,
         now: Time,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<(DeliveryKey, Time)>, Unavailable>> + Send;
+    ) -> impl Future<Output = Result<Vec<(Due, Time)>, Unavailable>> + Send;
     /// Moves the due time of a parked delivery from `from` to `to`, and nothing else; gives its record, or nothing if it
     /// is no longer parked with that due time.
     fn lease(
@@ -291,6 +497,28 @@ pub trait Parking: Send + Sync {
         from: Time,
         to: Time,
     ) -> impl Future<Output = Result<Option<Delivery>, Unavailable>> + Send;
+    /// The same for a valve.
+    fn lease_valve(
+        &self,
+        endpoint: EndpointId,
+        from: Time,
+        to: Time,
+    ) -> impl Future<Output = Result<Option<Valve>, Unavailable>> + Send;
+    /// Makes a held delivery a parked one that is due then, its revision as it was; gives its record, or nothing if it is
+    /// no longer held.
+    fn release(
+        &self,
+        key: DeliveryKey,
+        due: Time,
+    ) -> impl Future<Output = Result<Option<Delivery>, Unavailable>> + Send;
+    /// Removes the valve, unless it was touched since.
+    fn remove_valve(&self, valve: &Valve) -> impl Future<Output = Result<(), Unavailable>> + Send;
+    /// The endpoint, if it and its application exist.
+    fn endpoint(
+        &self,
+        app: AppId,
+        endpoint: EndpointId,
+    ) -> impl Future<Output = Result<Option<Endpoint>, Unavailable>> + Send;
     /// The messages that exist, even expired ones.
     fn messages(
         &self,
@@ -298,6 +526,15 @@ pub trait Parking: Send + Sync {
     ) -> impl Future<Output = Result<HashMap<MessageId, Message>, Unavailable>> + Send;
     /// Ends a parked delivery whose message is gone.
     fn cancel(&self, delivery: &Delivery) -> impl Future<Output = Result<(), Unavailable>> + Send;
+}
+
+/// The record of deliveries, as receivers change it.
+pub trait Confirming: Send + Sync {
+    /// Writes a delivery that was confirmed, in place of revision `delivery.rev - 1`. `Ok(false)`: somebody else wrote
+    /// first.
+    fn confirm(&self, delivery: &Delivery) -> impl Future<Output = Result<bool, Unavailable>> + Send;
+    /// Notes a confirmation that came before its attempt was recorded.
+    fn note_confirmation(&self, confirmation: &Confirmation) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
 /// A part of a time-ordered list: keys strictly between `after` and `before`, in either direction.
@@ -314,7 +551,7 @@ pub struct Span {
 }
 
 /// The record as it is shown. All reads are strongly consistent.
-pub trait Record: Messages + Claims {
+pub trait Record: Messages + Claims + FanOuts {
     /// An application's messages by id, even expired ones.
     fn messages(&self, app: AppId, span: &Span) -> impl Future<Output = Result<Vec<Message>, Unavailable>> + Send;
     /// Those of the messages that exist, even expired ones.

@@ -19,6 +19,9 @@ pub enum Problem {
         /// For people.
         detail: Cow<'static, str>,
     },
+    /// 429: too many at once; and how long to wait.
+    #[error("rate limited for {} ms", .0.as_millis())]
+    TooMany(Duration),
     /// 422 and the shape `{"detail": [{"loc", "msg", "type"}]}`.
     #[error("{} invalid field(s), the first: {}", .0.len(), .0.first().map_or("", |item| item.msg.as_ref()))]
     Invalid(Vec<Item>),
@@ -82,15 +85,19 @@ impl Problem {
     pub const fn status(&self) -> u16 {
         match self {
             Self::Refused { status, .. } => *status,
+            Self::TooMany(_) => 429,
             Self::Invalid(_) => 422,
             Self::Unavailable(_) => 503,
         }
     }
 
-    /// Seconds for `Retry-After`, where waiting helps.
-    pub const fn retry_after(&self) -> Option<Duration> {
+    /// Whole seconds for `Retry-After`, where waiting helps.
+    pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable(_) => Some(Duration::from_secs(1)),
+            Self::TooMany(wait) => {
+                Some(Duration::from_secs((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)))
+            }
             _ => None,
         }
     }
@@ -108,6 +115,10 @@ impl Problem {
         }
         let text = match self {
             Self::Refused { code, detail, .. } => serde_json::to_string(&Refused { code, detail }),
+            Self::TooMany(_) => serde_json::to_string(&Refused {
+                code: "rate_limited",
+                detail: "The application takes in no more messages a second; try again when Retry-After has passed",
+            }),
             Self::Invalid(items) => serde_json::to_string(&Invalid { detail: items }),
             Self::Unavailable(_) => serde_json::to_string(&Refused {
                 code: "unavailable",

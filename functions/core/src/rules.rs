@@ -18,6 +18,20 @@ pub fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
+/// Longest content type, in bytes.
+pub const CONTENT_TYPE_LIMIT: usize = 255;
+
+/// `type/subtype`, perhaps with parameters (RFC 9110, section 8.3.1), and fit for a header.
+pub fn is_content_type(text: &str) -> bool {
+    let essence = text.split(';').next().unwrap_or_default().trim_end();
+    let is_token = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+    };
+    text.len() <= CONTENT_TYPE_LIMIT
+        && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+        && essence.split_once('/').is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
+}
+
 /// The fields of one request that break a rule, all of them, so that the caller mends them at once.
 #[derive(Debug, Default)]
 pub struct Check(Vec<Item>);

@@ -1,44 +1,45 @@
-//! Signatures of Standard Webhooks 1.0.0: `v1`, HMAC-SHA256 over `{id}.{timestamp}.{body}`.
+//! Signatures of Standard Webhooks 1.0.0 over `{id}.{timestamp}.{body}`: `v1` is HMAC-SHA256, `v1a` is Ed25519.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::{ids::MessageId, secret::SigningSecret, time::Time};
+use crate::{secret::SigningSecret, time::Time};
 
 /// The `webhook-signature` header: one signature a secret, in their order, with single spaces between.
 pub fn signatures(secrets: &[SigningSecret], id: &str, timestamp: i64, body: &[u8]) -> String {
-    let mut header = String::with_capacity(secrets.len() * 48);
-    for secret in secrets {
-        if !header.is_empty() {
-            header.push(' ');
-        }
-        header.push_str("v1,");
-        STANDARD.encode_string(digest(secret, id, timestamp, body), &mut header);
-    }
-    header
+    let prefix = format!("{id}.{timestamp}.");
+    let all: Vec<String> = secrets.iter().map(|secret| signature(secret, prefix.as_bytes(), body)).collect();
+    all.join(" ")
 }
 
-fn digest(secret: &SigningSecret, id: &str, timestamp: i64, body: &[u8]) -> [u8; 32] {
+fn signature(secret: &SigningSecret, prefix: &[u8], body: &[u8]) -> String {
+    if let Some(pair) = secret.pair() {
+        format!("v1a,{}", STANDARD.encode(pair.sign(&[prefix, body].concat())))
+    } else {
+        format!("v1,{}", STANDARD.encode(digest(secret, prefix, body)))
+    }
+}
+
+fn digest(secret: &SigningSecret, prefix: &[u8], body: &[u8]) -> [u8; 32] {
     // HMAC takes keys of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.bytes()) else { return [0; 32] };
-    mac.update(id.as_bytes());
-    mac.update(b".");
-    mac.update(timestamp.to_string().as_bytes());
-    mac.update(b".");
+    mac.update(prefix);
     mac.update(body);
     mac.finalize().into_bytes().into()
 }
 
-/// The three headers that every delivery carries. The id is the message's, the time is this attempt's.
-pub fn headers(secrets: &[SigningSecret], message: MessageId, at: Time, body: &[u8]) -> [(&'static str, String); 3] {
-    let (id, timestamp) = (message.to_string(), at.secs());
-    let signature = signatures(secrets, &id, timestamp, body);
-    [("webhook-id", id), ("webhook-timestamp", timestamp.to_string()), ("webhook-signature", signature)]
+/// The three headers that every delivery carries. The id is the message's (or the batch's), the time is this attempt's.
+pub fn headers(secrets: &[SigningSecret], id: &str, at: Time, body: &[u8]) -> [(&'static str, String); 3] {
+    let timestamp = at.secs();
+    let signature = signatures(secrets, id, timestamp, body);
+    [("webhook-id", id.to_owned()), ("webhook-timestamp", timestamp.to_string()), ("webhook-signature", signature)]
 }
 
 #[cfg(test)]
 mod tests {
+    use ed25519_dalek::{Signature, VerifyingKey};
+
     use super::*;
 
     const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxJek";
@@ -67,5 +68,32 @@ mod tests {
             webhook.verify(body, &map).expect("verifies");
             webhook.verify(br#"{"a":2}"#, &map).expect_err("another body does not verify");
         }
+    }
+    /// The `v1a` signature, verified as its specification says with an implementation that has not made it.
+    fn verifies(whpk: &str, signature: &str, content: &[u8]) -> bool {
+        let decode = |text: &str| STANDARD.decode(text).expect("base64");
+        let public = decode(whpk.strip_prefix("whpk_").expect("a public key"));
+        let signature = decode(signature.strip_prefix("v1a,").expect("an asymmetric signature"));
+        let key = VerifyingKey::from_bytes(&public.try_into().expect("32 bytes")).expect("a point");
+        key.verify_strict(content, &Signature::from_slice(&signature).expect("64 bytes")).is_ok()
+    }
+
+    #[test]
+    fn another_implementation_verifies_the_signature_of_an_asymmetric_key() {
+        let secret = SigningSecret::generate_asymmetric([9; 32]);
+        let header = signatures(std::slice::from_ref(&secret), ID, 1_614_265_330, b"{\"a\":1}");
+        let signed = format!("{ID}.1614265330.{{\"a\":1}}");
+        assert!(verifies(&secret.reveal(), &header, signed.as_bytes()));
+        assert!(!verifies(&secret.reveal(), &header, signed.replace("1}", "2}").as_bytes()));
+        assert!(!verifies(&SigningSecret::generate_asymmetric([8; 32]).reveal(), &header, signed.as_bytes()));
+    }
+
+    #[test]
+    fn a_rotation_between_kinds_signs_with_both() {
+        let asymmetric = SigningSecret::generate_asymmetric([9; 32]);
+        let header = signatures(&[asymmetric.clone(), SECRET.parse().expect("a legal secret")], ID, 7, b"{}");
+        let (first, second) = header.split_once(' ').expect("two signatures");
+        assert!(verifies(&asymmetric.reveal(), first, format!("{ID}.7.{{}}").as_bytes()));
+        assert!(second.starts_with("v1,"));
     }
 }

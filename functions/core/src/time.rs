@@ -46,6 +46,12 @@ impl Time {
         Self(self.0.saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    /// This instant less a while.
+    #[must_use]
+    pub fn minus(self, wait: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)))
+    }
+
     /// How long until `later`; zero if that has passed.
     pub fn until(self, later: Self) -> Duration {
         Duration::from_micros(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))

@@ -1,9 +1,13 @@
-//! Waking parked deliveries: those that are due go back to the queue.
+//! Waking parked deliveries: those that are due go back to the queue, and valves that are due let through what they may.
 //!
 //! Runs every minute, may run twice at once, and may die at any `.await`. A delivery is taken by moving its due time
 //! ahead under a condition (the lease): of two that try, one succeeds. Dying between that and the queue costs the
 //! delivery one lease, never more. The envelope names the record's revision, which the lease leaves as it is: whichever
 //! copy is recorded first makes all others of that parking leftovers, and they are dropped ([`crate::deliver`]).
+//!
+//! Everything that is woken goes to the retry queue: it has failed before, or its endpoint has.
+
+mod release;
 
 use std::time::Duration;
 
@@ -12,8 +16,8 @@ use futures::future::join_all;
 use crate::{
     delivery::{Delivery, Reason, State},
     ids::Id as _,
-    message::{Envelope, Message},
-    ports::{Ambient, LANES, Outbox, Parking, Unavailable},
+    message::{Content, Envelope, Message},
+    ports::{Ambient, DeliveryKey, Due, LANES, Outbox, Parcel, Parking, Unavailable, Way, chain},
     time::Time,
 };
 
@@ -43,12 +47,14 @@ pub struct Waker<P, Q, A> {
     parking: P,
     queue: Q,
     ambient: A,
+    /// Held deliveries of one endpoint that are let through in a second.
+    releases_per_second: u32,
 }
 
 impl<P: Parking, Q: Outbox, A: Ambient> Waker<P, Q, A> {
     /// Over these ports.
-    pub const fn new(parking: P, queue: Q, ambient: A) -> Self {
-        Self { parking, queue, ambient }
+    pub const fn new(parking: P, queue: Q, ambient: A, releases_per_second: u32) -> Self {
+        Self { parking, queue, ambient, releases_per_second }
     }
 
     /// Wakes what is due, until nothing is or the deadline has come.
@@ -56,10 +62,7 @@ impl<P: Parking, Q: Outbox, A: Ambient> Waker<P, Q, A> {
         let lanes = join_all((0..LANES).map(|lane| self.lane(lane, deadline))).await;
         let mut total = Summary::default();
         for lane in lanes {
-            let lane = lane?;
-            total.woken += lane.woken;
-            total.canceled += lane.canceled;
-            total.latest = total.latest.max(lane.latest);
+            total.add(lane?);
         }
         Ok(total)
     }
@@ -73,10 +76,7 @@ impl<P: Parking, Q: Outbox, A: Ambient> Waker<P, Q, A> {
             let due = self.parking.due(lane, from, now, PAGE).await?;
             total.latest = total.latest.max(due.first().map_or(Duration::ZERO, |(_, at)| at.until(now)));
             for chunk in due.chunks(CHUNK) {
-                let taken = self.take(chunk, now.plus(LEASE)).await?;
-                let (woken, canceled) = self.wake(taken, now).await?;
-                total.woken += woken;
-                total.canceled += canceled;
+                total.add(self.take_up(chunk, now, deadline).await?);
             }
             match due.last() {
                 Some((_, last)) if due.len() == PAGE => from = (*last).max(from.plus(Duration::from_millis(1))),
@@ -86,60 +86,102 @@ impl<P: Parking, Q: Outbox, A: Ambient> Waker<P, Q, A> {
         Ok(total)
     }
 
-    async fn take(
-        &self,
-        due: &[((crate::ids::EndpointId, crate::ids::MessageId), Time)],
-        until: Time,
-    ) -> Result<Vec<Delivery>, Unavailable> {
-        let results = join_all(due.iter().map(|(key, from)| self.parking.lease(*key, *from, until))).await;
-        let (mut taken, mut failure) = (Vec::new(), None);
-        for result in results {
-            match result {
-                Ok(delivery) => taken.extend(delivery),
-                Err(error) => failure = Some(error),
+    async fn take_up(&self, due: &[(Due, Time)], now: Time, deadline: Time) -> Result<Summary, Unavailable> {
+        let mut total = Summary::default();
+        let (mut deliveries, mut valves) = (Vec::new(), Vec::new());
+        for (what, at) in due {
+            match what {
+                Due::Delivery(key) => deliveries.push((*key, *at)),
+                Due::Valve(endpoint) => valves.push((*endpoint, *at)),
             }
         }
-        // What was taken must be sent now, or it waits for its lease; what failed is still due.
-        match failure {
-            Some(error) if taken.is_empty() => Err(error),
-            _ => Ok(taken),
+        let taken = self.take(&deliveries, now.plus(LEASE)).await?;
+        total.add(self.wake(taken.into_iter().map(|delivery| (delivery, Duration::ZERO)).collect(), now).await?);
+        for (endpoint, at) in valves {
+            match self.look(endpoint, at, now, deadline).await {
+                Ok(released) => total.add(released),
+                // One valve that fails must not stop the others; it is looked at again in a minute.
+                Err(error) => tracing::error!(%endpoint, error = %chain(&error), "a valve could not be looked at"),
+            }
         }
+        Ok(total)
     }
 
-    async fn wake(&self, taken: Vec<Delivery>, now: Time) -> Result<(usize, usize), Unavailable> {
+    async fn take(&self, due: &[(DeliveryKey, Time)], until: Time) -> Result<Vec<Delivery>, Unavailable> {
+        collected(join_all(due.iter().map(|(key, from)| self.parking.lease(*key, *from, until))).await)
+    }
+
+    /// Sends what was taken, each after its delay.
+    async fn wake(&self, taken: Vec<(Delivery, Duration)>, now: Time) -> Result<Summary, Unavailable> {
         if taken.is_empty() {
-            return Ok((0, 0));
+            return Ok(Summary::default());
         }
-        let keys: Vec<_> = taken.iter().map(|delivery| (delivery.app, delivery.message)).collect();
-        let messages = self.parking.messages(&keys).await?;
-        let (mut envelopes, mut gone) = (Vec::new(), Vec::new());
-        for delivery in taken {
+        let keys: Vec<_> = taken.iter().map(|(delivery, _)| (delivery.app, delivery.message)).collect();
+        let messages = Parking::messages(&self.parking, &keys).await?;
+        let (mut parcels, mut gone) = (Vec::new(), Vec::new());
+        for (delivery, delay) in taken {
             match messages.get(&delivery.message).filter(|message| !message.has_expired(now)) {
-                Some(message) => envelopes.push(envelope(&delivery, message)),
-                None if delivery.message.ksuid().time().plus(COMMIT_GRACE) < now => gone.push(delivery),
+                Some(message) => {
+                    let content = Content::Delivery(envelope(&delivery, message));
+                    parcels.push(Parcel { content, way: Way::Retry, delay });
+                }
+                None if is_committed(&delivery, now) => gone.push(delivery),
                 None => {}
             }
         }
-        self.queue.send(&envelopes).await?;
+        self.queue.send(&parcels).await?;
         for delivery in &mut gone {
             delivery.state = State::Canceled(Reason::MessageGone);
             delivery.rev += 1;
             self.parking.cancel(delivery).await?;
         }
-        Ok((envelopes.len(), gone.len()))
+        Ok(Summary { woken: parcels.len(), canceled: gone.len(), latest: Duration::ZERO })
     }
 }
 
-fn envelope(delivery: &Delivery, message: &Message) -> Envelope {
+impl Summary {
+    fn add(&mut self, other: Self) {
+        self.woken += other.woken;
+        self.canceled += other.canceled;
+        self.latest = self.latest.max(other.latest);
+    }
+}
+
+/// What was taken must be sent now, or it waits for its lease; what failed is still due.
+fn collected(results: Vec<Result<Option<Delivery>, Unavailable>>) -> Result<Vec<Delivery>, Unavailable> {
+    let (mut taken, mut failure) = (Vec::new(), None);
+    for result in results {
+        match result {
+            Ok(delivery) => taken.extend(delivery),
+            Err(error) => failure = Some(error),
+        }
+    }
+    match failure {
+        Some(error) if taken.is_empty() => Err(error),
+        _ => Ok(taken),
+    }
+}
+
+/// Whether the delivery's message would be stored by now, if it ever was accepted.
+pub(crate) fn is_committed(delivery: &Delivery, now: Time) -> bool {
+    delivery.message.ksuid().time().plus(COMMIT_GRACE) < now
+}
+
+/// The queue's form of a delivery that is recorded.
+pub(crate) fn envelope(delivery: &Delivery, message: &Message) -> Envelope {
     Envelope {
         app: delivery.app,
         endpoint: delivery.endpoint,
         message: delivery.message,
         event_type: message.event_type.clone(),
+        event_id: message.event_id.clone(),
         expires_at: message.expires_at,
         round: delivery.round,
         woken: Some(delivery.rev),
         rev: 0,
+        slot: delivery.slot,
+        missed: 0,
+        content_type: message.content_type.clone(),
         payload: message.payload.clone(),
     }
 }

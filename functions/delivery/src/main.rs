@@ -6,10 +6,11 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use postrider_aws::{Aws, System, log_usage, settings::DeliverySettings, telemetry};
 use postrider_core::{
+    compose,
     deliver::{Courier, Settings},
     ports::Ambient as _,
 };
-use postrider_delivery::{deadline, handle};
+use postrider_delivery::{deadline, handle, way};
 use postrider_egress::{AddressPolicy, Egress};
 
 #[tokio::main(flavor = "current_thread")]
@@ -19,9 +20,10 @@ async fn main() -> Result<(), Error> {
     let policy = AddressPolicy::parse(&settings.allowed_networks)?;
     let egress = Egress::new(policy, settings.extra_ca_pem.as_deref().map(str::as_bytes))?;
     let aws = Aws::connect().await;
+    let retry_queue: Arc<str> = settings.queues.retry.as_str().into();
     let courier = Arc::new(Courier::new(
-        aws.delivery_ledger(&settings.ledger_table, &settings.config_table),
-        aws.delivery_queue(&settings.queue_url, &settings.dead_letter_queue_url),
+        aws.ledger(&settings.ledger_table, &settings.config_table),
+        aws.queues(settings.queues),
         egress,
         aws.keys(&settings.keyring),
         System,
@@ -30,14 +32,21 @@ async fn main() -> Result<(), Error> {
             attempt_timeout: settings.attempt_timeout,
             park_after: settings.park_after,
             max_receives: settings.max_receives,
-            user_agent: concat!("Postrider/", env!("CARGO_PKG_VERSION")).to_owned(),
+            disable_after: settings.disable_after,
+            compose: compose::Settings {
+                user_agent: concat!("Postrider/", env!("CARGO_PKG_VERSION")).to_owned(),
+                event_type_header: settings.event_type_header,
+                source: settings.api_url.clone(),
+            },
+            api_url: settings.api_url,
         },
     ));
     run(service_fn(move |event: LambdaEvent<SqsEvent>| {
-        let (courier, meter) = (Arc::clone(&courier), aws.meter().clone());
+        let (courier, meter, retry_queue) = (Arc::clone(&courier), aws.meter().clone(), Arc::clone(&retry_queue));
         async move {
             let deliveries = event.payload.records.len();
-            let answer = handle(&courier, event.payload, deadline(event.context.deadline, System.now())).await;
+            let way = way(&event.payload, &retry_queue);
+            let answer = handle(&courier, event.payload, way, deadline(event.context.deadline, System.now())).await;
             log_usage!(meter, "batch handled", deliveries, returned = answer.batch_item_failures.len());
             Ok::<_, Error>(answer)
         }

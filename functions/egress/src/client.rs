@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use postrider_core::outbound::{Answer, Exchange, Fault, Outbound, Sender};
-use reqwest::{Certificate, Client, ClientBuilder, Response, Url, redirect::Policy};
+use postrider_core::outbound::{Answer, Exchange, Fault, KEPT_HEADERS, Outbound, Sender};
+use reqwest::{Certificate, Client, ClientBuilder, Response, Url, header::HeaderMap, redirect::Policy};
 use tokio::time::{Instant, timeout};
 use url::Host;
 
@@ -27,6 +27,9 @@ const BODY_PATIENCE: Duration = Duration::from_secs(2);
 /// HTTP/2 response headers, decompressed. (HTTP/1: hyper stops at 100 headers, and at 408 KiB, which
 /// reqwest cannot lower.)
 const HEADER_LIMIT: u32 = 32 * 1024;
+
+/// Of a response header that is kept.
+const VALUE_LIMIT: usize = 1024;
 
 /// The [`Sender`] over real sockets. Cheap to share; made once per process, for its connection pool.
 #[derive(Debug)]
@@ -143,7 +146,14 @@ fn settings(gate: &Gate) -> ClientBuilder {
 }
 
 async fn answer(response: Response, deadline: Instant) -> Answer {
-    Answer { status: response.status().as_u16(), body: body::read(response, deadline).await }
+    let (status, headers) = (response.status().as_u16(), kept(response.headers()));
+    Answer { status, body: body::read(response, deadline).await, headers }
+}
+
+/// The first value of each header that means something. One that is too long, or not text, means nothing.
+fn kept(headers: &HeaderMap) -> Vec<(&'static str, String)> {
+    let text = |name| headers.get(name)?.to_str().ok().filter(|text| text.len() <= VALUE_LIMIT);
+    KEPT_HEADERS.into_iter().filter_map(|name| Some((name, text(name)?.to_owned()))).collect()
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, SetupError> {

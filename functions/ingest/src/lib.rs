@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use postrider_core::{
     claim::fingerprint,
     history::message_out,
-    ports::{Ambient, Claims, Keys, Messages, Outbox, Subscribers},
+    ports::{Ambient, Claims, Jobs, Keys, Messages, Outbox, Paces, Subscribers},
     problem::{Problem, from_json},
     publish::{Draft, Publisher, Repeatable},
 };
@@ -24,7 +24,14 @@ pub struct Ingest<D, L, Q, K, A> {
     ambient: A,
 }
 
-impl<D: Subscribers, L: Claims + Messages, Q: Outbox, K: Keys, A: Ambient> Ingest<D, L, Q, K, A> {
+impl<D, L, Q, K, A> Ingest<D, L, Q, K, A>
+where
+    D: Subscribers,
+    L: Claims + Messages + Paces,
+    Q: Outbox + Jobs,
+    K: Keys,
+    A: Ambient,
+{
     /// Publishes with this publisher, for callers whose tokens these keys signed.
     pub const fn new(publisher: Publisher<D, L, Q, A>, keys: K, ambient: A) -> Self {
         Self { publisher, keys, ambient }
@@ -61,6 +68,7 @@ impl<D: Subscribers, L: Claims + Messages, Q: Outbox, K: Keys, A: Ambient> Inges
         let message = self.publisher.publish(&caller.org, app, &draft, &repeatable).await?;
         tracing::info!(
             app = %message.app, msg = %message.id, endpoints = message.endpoints.len(), held = message.held.len(),
+            fans_out = message.fans_out,
             "published"
         );
         json(202, &message_out(&message, with_content))

@@ -15,10 +15,11 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::connect().await;
     let publisher = Publisher::new(
         aws.config_table(&settings.config_table),
-        aws.ledger(&settings.ledger_table),
-        aws.queue(&settings.queue_url),
+        aws.ledger(&settings.ledger_table, &settings.config_table),
+        aws.queues(settings.queues),
         System,
-    );
+    )
+    .with_rate(settings.publish_rate);
     let ingest = Arc::new(Ingest::new(publisher, aws.keys(&settings.keyring), System));
     serve(service_fn(move |request: Request| {
         let (ingest, meter) = (Arc::clone(&ingest), aws.meter().clone());

@@ -1,29 +1,61 @@
-//! The scheduler function: once a minute, parked deliveries that are due go back to the queue.
+//! Wires the scheduler function.
 
 use std::{sync::Arc, time::Duration};
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use postrider_aws::{Aws, System, log_usage, settings::SchedulerSettings, telemetry};
-use postrider_core::{ports::Ambient as _, wake::Waker};
-use serde_json::Value;
+use postrider_aws::{Aws, ConfigTable, Ledger, Queues, System, log_usage, settings::SchedulerSettings, telemetry};
+use postrider_core::{
+    fan_out::FanOut, ports::Ambient as _, publish::Publisher, tell::Teller, time::Time, wake::Waker, work::Worker,
+};
+use postrider_scheduler::{Call, answer};
+use serde_json::{Value, json};
 
-/// Works this long at most; its timeout is 60 s, and what is left over is due in the next minute.
+/// Works this long at most; its timeout is 60 s, and what is left over is due in the next minute, or another job.
 const RUN: Duration = Duration::from_secs(45);
+
+struct Scheduler {
+    waker: Waker<Ledger, Queues, System>,
+    worker: Worker<ConfigTable, Ledger, Queues, System>,
+    aws: Aws,
+}
+
+impl Scheduler {
+    fn new(aws: Aws, settings: SchedulerSettings) -> Self {
+        let directory = aws.config_table(&settings.config_table);
+        let ledger = aws.ledger(&settings.ledger_table, &settings.config_table);
+        let queues = aws.queues(settings.queues);
+        let publisher = Publisher::new(directory.clone(), ledger.clone(), queues.clone(), System);
+        let fan_out = FanOut::new(directory, ledger.clone(), queues.clone(), System);
+        let worker = Worker::new(fan_out, Teller::new(publisher), System);
+        Self { waker: Waker::new(ledger, queues, System, settings.releases_per_second), worker, aws }
+    }
+
+    async fn handle(&self, event: Value, deadline: Time) -> Result<Value, Error> {
+        match Call::read(event)? {
+            Call::Minute => {
+                let done = self.waker.run(deadline).await?;
+                let (woken, canceled) = (done.woken, done.canceled);
+                log_usage!(self.aws.meter(), "parking checked", woken, canceled, latest_ms = done.latest.as_millis());
+                Ok(json!({ "woken": woken, "canceled": canceled }))
+            }
+            Call::Jobs(batch) => {
+                let jobs = batch.len();
+                let back = self.worker.handle(batch, deadline).await;
+                log_usage!(self.aws.meter(), "jobs handled", jobs, returned = back.len());
+                Ok(serde_json::to_value(answer(back))?)
+            }
+        }
+    }
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = SchedulerSettings::from_env()?;
     telemetry::init(settings.log);
-    let aws = Aws::connect().await;
-    let waker = Arc::new(Waker::new(aws.ledger(&settings.ledger_table), aws.queue(&settings.queue_url), System));
-    run(service_fn(move |_: LambdaEvent<Value>| {
-        let (waker, meter) = (Arc::clone(&waker), aws.meter().clone());
-        async move {
-            let done = waker.run(System.now().plus(RUN)).await?;
-            let (woken, canceled) = (done.woken, done.canceled);
-            log_usage!(meter, "parking checked", woken, canceled, latest_ms = done.latest.as_millis());
-            Ok::<_, Error>(serde_json::json!({ "woken": woken, "canceled": canceled }))
-        }
+    let scheduler = Arc::new(Scheduler::new(Aws::connect().await, settings));
+    run(service_fn(move |event: LambdaEvent<Value>| {
+        let scheduler = Arc::clone(&scheduler);
+        async move { scheduler.handle(event.payload, System.now().plus(RUN)).await }
     }))
     .await
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use postrider_core::{
     entity::{Application, Endpoint},
-    ids::{AppId, OrgId},
-    ports::{Saved, Scan, Unavailable},
+    ids::{AppId, EndpointId, OrgId},
+    ports::{Audience, Saved, Scan, Unavailable},
 };
 
 use super::{
@@ -43,15 +43,17 @@ fn owner(app: &Application) -> Owner {
 }
 
 impl ConfigTable {
-    pub(super) async fn get_application(&self, id: AppId) -> Result<Option<Application>, Unavailable> {
+    pub(crate) async fn get_application(&self, id: AppId) -> Result<Option<Application>, Unavailable> {
         only(self.table.get(id, APPLICATION).await?)
     }
 
-    pub(super) async fn with_endpoints(&self, app: AppId) -> Result<Option<(Application, Vec<Endpoint>)>, Unavailable> {
+    /// By one query, which gives a megabyte: an application with more endpoints is not read whole for each message.
+    pub(super) async fn audience(&self, app: AppId) -> Result<Option<Audience>, Unavailable> {
         let mut range = Range::prefixed(app, "ep_", true);
         APPLICATION.clone_into(&mut range.low);
         let (mut application, mut endpoints) = (None, Vec::new());
-        for row in self.table.list(&range, usize::MAX, row_of).await? {
+        let (rows, complete) = self.table.first(&range, row_of).await?;
+        for row in rows {
             match row {
                 Row::Application(found) => application = Some(*found),
                 Row::Endpoint(found) => endpoints.push(*found),
@@ -59,7 +61,19 @@ impl ConfigTable {
                 Row::Damaged(error) => return Err(Unavailable::new("reading an application", error)),
             }
         }
-        Ok(application.map(|application| (application, endpoints)))
+        Ok(application.map(|application| Audience { application, endpoints, complete }))
+    }
+
+    pub(super) async fn get_endpoints_after(
+        &self,
+        app: AppId,
+        after: Option<EndpointId>,
+        limit: usize,
+    ) -> Result<Option<Vec<Endpoint>>, Unavailable> {
+        let range = Range::prefixed(app, "ep_", true).after(after.map(|id| id.to_string()));
+        let (application, endpoints) =
+            futures::try_join!(self.get_application(app), self.table.list(&range, limit, document))?;
+        Ok(application.map(|_| endpoints))
     }
 
     pub(super) async fn list_applications(&self, org: &OrgId, scan: &Scan) -> Result<Vec<Application>, Unavailable> {

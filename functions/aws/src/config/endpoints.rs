@@ -22,7 +22,8 @@ fn owner(endpoint: &Endpoint) -> Owner {
 /// What is remembered of a deleted endpoint.
 fn remains(endpoint: &Endpoint) -> Endpoint {
     let secrets = Secrets { current: Sealed::none(), old: Vec::new() };
-    Endpoint { headers: std::collections::BTreeMap::new(), secrets, ..endpoint.clone() }
+    let (headers, delivery) = (std::collections::BTreeMap::new(), postrider_core::manner::Manner::default());
+    Endpoint { headers, secrets, delivery, ..endpoint.clone() }
 }
 
 fn grave(id: EndpointId) -> String {
@@ -30,7 +31,7 @@ fn grave(id: EndpointId) -> String {
 }
 
 impl ConfigTable {
-    pub(super) async fn get_endpoint(&self, app: AppId, id: EndpointId) -> Result<Option<Endpoint>, Unavailable> {
+    pub(crate) async fn get_endpoint(&self, app: AppId, id: EndpointId) -> Result<Option<Endpoint>, Unavailable> {
         only(self.table.get(app, id).await?)
     }
 
@@ -60,7 +61,7 @@ impl ConfigTable {
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
 
-    pub(super) async fn put_endpoint(&self, new: &Endpoint, old: Option<&Endpoint>) -> Result<Saved, Unavailable> {
+    pub(crate) async fn put_endpoint(&self, new: &Endpoint, old: Option<&Endpoint>) -> Result<Saved, Unavailable> {
         let row = row(new.app, new.id, new, new.rev)?;
         let old_uid = old.and_then(|old| old.uid.as_deref());
         let others = owner(new).change(old_uid, new.uid.as_deref());

@@ -22,7 +22,7 @@ use aws_sdk_dynamodb::Client;
 use postrider_core::{
     entity::{Application, Endpoint, EventType},
     ids::{AppId, EndpointId, OrgId},
-    ports::{Directory, Saved, Scan, Subscribers, Unavailable},
+    ports::{Audience, Directory, Saved, Scan, Subscribers, Unavailable},
 };
 
 pub(crate) use applications::APPLICATION;
@@ -40,11 +40,24 @@ impl ConfigTable {
     pub(crate) fn new(client: Client, table: &str) -> Self {
         Self { table: Table::new(client, table) }
     }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.table.name
+    }
 }
 
 impl Subscribers for ConfigTable {
-    async fn subscribers(&self, app: AppId) -> Result<Option<(Application, Vec<Endpoint>)>, Unavailable> {
-        self.with_endpoints(app).await
+    async fn subscribers(&self, app: AppId) -> Result<Option<Audience>, Unavailable> {
+        self.audience(app).await
+    }
+
+    async fn endpoints_after(
+        &self,
+        app: AppId,
+        after: Option<EndpointId>,
+        limit: usize,
+    ) -> Result<Option<Vec<Endpoint>>, Unavailable> {
+        self.get_endpoints_after(app, after, limit).await
     }
 
     async fn application_id(&self, org: &OrgId, uid: &str) -> Result<Option<AppId>, Unavailable> {

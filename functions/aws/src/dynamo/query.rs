@@ -82,6 +82,18 @@ impl Table {
         }
     }
 
+    /// What one query gives of a range, which is a megabyte, and whether that is all; otherwise as [`Table::list`].
+    pub(crate) async fn first<T>(
+        &self,
+        range: &Range,
+        decode: impl Fn(&Item) -> Result<T, BadItem>,
+    ) -> Result<(Vec<T>, bool), Unavailable> {
+        let output = self.range(range).send().await.map_err(unavailable("DynamoDB: querying"))?;
+        let items = output.items.unwrap_or_default();
+        let found = items.iter().filter(|item| !range.excludes(item)).filter_map(|item| readable(item, &decode));
+        Ok((found.collect(), output.last_evaluated_key.is_none()))
+    }
+
     fn range(&self, range: &Range) -> QueryFluentBuilder {
         self.client
             .query()

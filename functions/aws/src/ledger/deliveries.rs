@@ -2,48 +2,38 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use aws_sdk_dynamodb::Client;
+use std::collections::HashMap;
+
 use postrider_core::{
     delivery::Delivery,
-    entity::Endpoint,
+    entity::{Application, Endpoint},
     ids::{AppId, AttemptId, EndpointId, MessageId},
-    ports::{Deliveries, DeliveryKey, Known, Unavailable},
+    message::Message,
+    ports::{Deliveries, DeliveryKey, Known, Saved, Unavailable},
     time::Time,
 };
 
 use super::items::{STATE, SUCCEEDED, attempt_item, delivery_from, delivery_item};
+use super::{Ledger, confirmations::confirmation_key};
 use crate::{
     cause::Cause,
     config::{APPLICATION, document, is_gone},
     dynamo::{Condition, Fields as _, Item, Place, Put, Table, batch_get, batch_put, number, readable, text},
 };
 
-/// The ledger table, and the config table for the endpoints.
-#[derive(Debug, Clone)]
-pub struct DeliveryLedger {
-    table: Table,
-    config: String,
-}
-
-impl DeliveryLedger {
-    pub(crate) fn new(client: Client, ledger: &str, config: &str) -> Self {
-        Self { table: Table::new(client, ledger), config: config.to_owned() }
-    }
-}
-
-impl Deliveries for DeliveryLedger {
+impl Deliveries for Ledger {
     async fn load(&self, deliveries: &[DeliveryKey], endpoints: &[(AppId, EndpointId)]) -> Result<Known, Unavailable> {
         let mut places = BTreeSet::<Place<'_>>::new();
         for (endpoint, message) in deliveries {
             places.insert((&self.table.name, endpoint.to_string(), message.to_string()));
         }
         for (app, endpoint) in endpoints {
-            places.insert((&self.config, app.to_string(), endpoint.to_string()));
-            places.insert((&self.config, app.to_string(), APPLICATION.to_owned()));
+            places.insert((self.config.name(), app.to_string(), endpoint.to_string()));
+            places.insert((self.config.name(), app.to_string(), APPLICATION.to_owned()));
         }
         let items = batch_get(&self.table.client, &places).await?;
         let records = items.get(&self.table.name).map(Vec::as_slice).unwrap_or_default();
-        let config = items.get(&self.config).map(Vec::as_slice).unwrap_or_default();
+        let config = items.get(self.config.name()).map(Vec::as_slice).unwrap_or_default();
         let mut known = Known::default();
         add_records(records, &mut known);
         add_endpoints(config, &mut known);
@@ -57,6 +47,19 @@ impl Deliveries for DeliveryLedger {
 
     async fn record(&self, delivery: &Delivery) -> Result<bool, Unavailable> {
         put_record(&self.table, delivery).await
+    }
+
+    async fn save_health(&self, new: &Endpoint, old: &Endpoint) -> Result<bool, Unavailable> {
+        Ok(self.config.put_endpoint(new, Some(old)).await? == Saved::Done)
+    }
+
+    async fn messages(&self, keys: &[(AppId, MessageId)]) -> Result<HashMap<MessageId, Message>, Unavailable> {
+        self.messages_of(keys.iter().copied()).await
+    }
+
+    async fn noted_confirmation(&self, (endpoint, message): DeliveryKey) -> Result<Option<AttemptId>, Unavailable> {
+        let Some(item) = self.table.get(endpoint, confirmation_key(message)).await? else { return Ok(None) };
+        item.parsed("attempt").map(Some).map_err(|error| Unavailable::new("reading a confirmation", error))
     }
 
     async fn list_attempts(&self, attempts: &[(EndpointId, AttemptId, MessageId, Time)]) -> Result<(), Unavailable> {
@@ -84,7 +87,7 @@ fn key_of(item: &Item) -> Option<DeliveryKey> {
     Some((endpoint.parse().ok()?, message.parse().ok()?))
 }
 
-/// Adds the endpoints whose application is alive.
+/// Adds the endpoints whose application is alive, and those applications.
 fn add_endpoints(items: &[Item], known: &mut Known) {
     let is_application = |item: &&Item| item.maybe_text("sk") == Some(APPLICATION);
     let alive: HashSet<_> = items
@@ -93,6 +96,9 @@ fn add_endpoints(items: &[Item], known: &mut Known) {
         .filter(|item| !is_gone(item))
         .filter_map(|item| item.maybe_text("pk"))
         .collect();
+    for application in items.iter().filter(is_application).filter_map(|item| readable(item, document::<Application>)) {
+        known.owners.insert(application.id, application.into());
+    }
     let endpoints = items.iter().filter(|item| !is_application(item));
     for item in endpoints.filter(|item| item.maybe_text("pk").is_some_and(|app| alive.contains(app))) {
         match readable(item, document::<Endpoint>) {

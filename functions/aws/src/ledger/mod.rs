@@ -2,36 +2,45 @@
 //!
 //! | item | pk | sk | attributes besides `expires` |
 //! | --- | --- | --- | --- |
-//! | message | `app_…` | `msg_…` | `type`, `event`, `channels`, `payload`, `at`, `eps`, `held` |
+//! | message | `app_…` | `msg_…` | `type`, `event`, `channels`, `payload`, `ct`, `at`, `eps`, `held`; `fan` |
+//! | page of a large fan-out | `app_…` | `fan#msg_…#<n>` | `eps`, `held`, `cursor` |
 //! | claim of an event id | `app_…` | `event#<id>` | `id`, `fp`, `lease`, `status`, `body` |
 //! | claim of an idempotency key | `idem#<hash>` | `claim` | the same |
-//! | delivery | `ep_…` | `msg_…` | `app`, `st`, `why`, `due`, `lane`, `round`, `tries`, `log`, `rev` |
+//! | delivery | `ep_…` | `msg_…` | `app`, `st`, `why`, `due`, `lane`, `round`, `tries`, `slot`, `log`, `rev` |
+//! | confirmation that came early | `ep_…` | `confirmed#msg_…` | `attempt` |
+//! | valve | `ep_…` | `valve` | `app`, `lane`, `due`, `touched`, `n`, `lock` |
+//! | rate | `app_…`, `ep_…` | `rate#deliveries`, `rate#publishing` | `next` |
 //! | listed attempt | `ep_…` | `atmpt_…` | `msg` |
 //!
 //! `expires` (seconds) is the table's TTL attribute; `DynamoDB` removes late. The index `due` (`lane`, `due`; keys only)
-//! holds parked deliveries alone: an item without `lane` is not in it and costs it nothing.
+//! holds parked deliveries and valves, in the lanes that the scheduler looks through, and held deliveries, each in the lane
+//! of its endpoint. An item without `lane` is not in it and costs it nothing.
 
 mod claims;
+mod confirmations;
 mod deliveries;
 mod items;
 mod messages;
+mod paces;
+mod pages;
 mod parking;
 mod record;
+mod valves;
 
 use aws_sdk_dynamodb::Client;
 
-pub use deliveries::DeliveryLedger;
+use crate::{ConfigTable, dynamo::Table};
 
-use crate::dynamo::Table;
-
-/// The ledger table.
+/// The ledger table, and the config table for the endpoints that deliveries go to.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     table: Table,
+    config: ConfigTable,
+    seen: paces::Seen,
 }
 
 impl Ledger {
-    pub(crate) fn new(client: Client, table: &str) -> Self {
-        Self { table: Table::new(client, table) }
+    pub(crate) fn new(client: Client, table: &str, config: ConfigTable) -> Self {
+        Self { table: Table::new(client, table), config, seen: paces::Seen::default() }
     }
 }

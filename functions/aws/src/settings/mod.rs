@@ -2,17 +2,25 @@
 //!
 //! | variable | unit | default | used by |
 //! | --- | --- | --- | --- |
-//! | `POSTRIDER_CONFIG_TABLE` | table name | required | ingest, api, delivery |
+//! | `POSTRIDER_CONFIG_TABLE` | table name | required | all |
 //! | `POSTRIDER_LEDGER_TABLE` | table name | required | all |
 //! | `POSTRIDER_KEYRING` | ARN or name of a secret | required | ingest, api, delivery |
 //! | `POSTRIDER_QUEUE_URL` | URL | required | ingest, delivery, scheduler |
+//! | `POSTRIDER_RETRY_QUEUE_URL` | URL | required | ingest, delivery, scheduler |
+//! | `POSTRIDER_JOB_QUEUE_URL` | URL | required | all |
+//! | `POSTRIDER_PUBLISH_RATE` | messages per second of an application, 0–100,000; 0: any number | 0 | ingest |
 //! | `POSTRIDER_DEAD_LETTER_QUEUE_URL` | URL | required | delivery |
 //! | `POSTRIDER_RETRY_SCHEDULE` | waits such as `5s,5m,2h`; empty: one attempt | `5s,5m,30m,2h,5h,10h,14h,20h,24h` | delivery |
 //! | `POSTRIDER_ATTEMPT_TIMEOUT_SECONDS` | seconds, 1–30 | 15 | delivery |
 //! | `POSTRIDER_PARK_AFTER_SECONDS` | seconds, 0–900 | 900 | delivery |
 //! | `POSTRIDER_MAX_RECEIVES` | receives, 1–1000 | 10 | delivery |
 //! | `POSTRIDER_ALLOWED_NETWORKS` | networks such as `127.0.0.0/8`, by comma | none | delivery, api |
-//! | `POSTRIDER_EXTRA_CA_PEM` | certificates as PEM | none | delivery |
+//! | `POSTRIDER_EXTRA_CA_PEM` | certificates as PEM | none | delivery, api |
+//! | `POSTRIDER_CONSENT_ORIGIN` | a name, as whom receivers are asked for their consent | `postrider` | api |
+//! | `POSTRIDER_DISABLE_AFTER_SECONDS` | seconds without a success, 3,600–7,776,000 | 432,000 | delivery |
+//! | `POSTRIDER_EVENT_TYPE_HEADER` | header name | `webhook-event-type` | delivery |
+//! | `POSTRIDER_API_URL` | URL of the API, for confirmations | required | delivery |
+//! | `POSTRIDER_RELEASES_PER_SECOND` | held deliveries of an endpoint, 1–1,000 | 10 | scheduler |
 //! | `POSTRIDER_LOG` | `error`, `warn`, `info`, `debug`, `trace` or `off` | `info` | all |
 //!
 //! Region, credentials and endpoints are the SDK's own variables, which Lambda sets.
@@ -25,6 +33,8 @@ use lambda_runtime::tracing::subscriber::filter::LevelFilter;
 use postrider_core::retry::Schedule;
 
 use source::{Source, environment};
+
+use crate::QueueUrls;
 
 /// A variable that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,8 +56,10 @@ pub struct IngestSettings {
     pub ledger_table: String,
     /// `POSTRIDER_KEYRING`.
     pub keyring: String,
-    /// `POSTRIDER_QUEUE_URL`.
-    pub queue_url: String,
+    /// `POSTRIDER_QUEUE_URL`, `POSTRIDER_RETRY_QUEUE_URL`, `POSTRIDER_JOB_QUEUE_URL`.
+    pub queues: QueueUrls,
+    /// `POSTRIDER_PUBLISH_RATE`: of each application without a rate of its own.
+    pub publish_rate: u32,
     /// `POSTRIDER_LOG`.
     pub log: LogLevel,
 }
@@ -61,10 +73,8 @@ pub struct DeliverySettings {
     pub ledger_table: String,
     /// `POSTRIDER_KEYRING`.
     pub keyring: String,
-    /// `POSTRIDER_QUEUE_URL`.
-    pub queue_url: String,
-    /// `POSTRIDER_DEAD_LETTER_QUEUE_URL`.
-    pub dead_letter_queue_url: String,
+    /// `POSTRIDER_QUEUE_URL`, `POSTRIDER_RETRY_QUEUE_URL`, `POSTRIDER_JOB_QUEUE_URL`, `POSTRIDER_DEAD_LETTER_QUEUE_URL`.
+    pub queues: QueueUrls,
     /// `POSTRIDER_RETRY_SCHEDULE`.
     pub schedule: Schedule,
     /// `POSTRIDER_ATTEMPT_TIMEOUT_SECONDS`.
@@ -77,6 +87,12 @@ pub struct DeliverySettings {
     pub allowed_networks: String,
     /// `POSTRIDER_EXTRA_CA_PEM`.
     pub extra_ca_pem: Option<String>,
+    /// `POSTRIDER_DISABLE_AFTER_SECONDS`.
+    pub disable_after: Duration,
+    /// `POSTRIDER_EVENT_TYPE_HEADER`.
+    pub event_type_header: String,
+    /// `POSTRIDER_API_URL`.
+    pub api_url: String,
     /// `POSTRIDER_LOG`.
     pub log: LogLevel,
 }
@@ -92,6 +108,12 @@ pub struct ApiSettings {
     pub keyring: String,
     /// `POSTRIDER_ALLOWED_NETWORKS`, as it is.
     pub allowed_networks: String,
+    /// `POSTRIDER_EXTRA_CA_PEM`.
+    pub extra_ca_pem: Option<String>,
+    /// `POSTRIDER_CONSENT_ORIGIN`.
+    pub consent_origin: String,
+    /// `POSTRIDER_JOB_QUEUE_URL`.
+    pub job_queue_url: String,
     /// `POSTRIDER_LOG`.
     pub log: LogLevel,
 }
@@ -99,10 +121,14 @@ pub struct ApiSettings {
 /// What the scheduler needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchedulerSettings {
+    /// `POSTRIDER_CONFIG_TABLE`.
+    pub config_table: String,
+    /// `POSTRIDER_RELEASES_PER_SECOND`.
+    pub releases_per_second: u32,
     /// `POSTRIDER_LEDGER_TABLE`.
     pub ledger_table: String,
-    /// `POSTRIDER_QUEUE_URL`.
-    pub queue_url: String,
+    /// `POSTRIDER_QUEUE_URL`, `POSTRIDER_RETRY_QUEUE_URL`, `POSTRIDER_JOB_QUEUE_URL`.
+    pub queues: QueueUrls,
     /// `POSTRIDER_LOG`.
     pub log: LogLevel,
 }
@@ -122,7 +148,8 @@ impl IngestSettings {
             config_table: source.required("POSTRIDER_CONFIG_TABLE")?,
             ledger_table: source.required("POSTRIDER_LEDGER_TABLE")?,
             keyring: source.required("POSTRIDER_KEYRING")?,
-            queue_url: source.required("POSTRIDER_QUEUE_URL")?,
+            queues: source.queues()?,
+            publish_rate: source.number("POSTRIDER_PUBLISH_RATE", 0, 0..=100_000)?,
             log: source.log()?,
         })
     }
@@ -140,14 +167,18 @@ impl DeliverySettings {
             config_table: source.required("POSTRIDER_CONFIG_TABLE")?,
             ledger_table: source.required("POSTRIDER_LEDGER_TABLE")?,
             keyring: source.required("POSTRIDER_KEYRING")?,
-            queue_url: source.required("POSTRIDER_QUEUE_URL")?,
-            dead_letter_queue_url: source.required("POSTRIDER_DEAD_LETTER_QUEUE_URL")?,
+            queues: QueueUrls { dead_letters: source.required("POSTRIDER_DEAD_LETTER_QUEUE_URL")?, ..source.queues()? },
             schedule: source.schedule()?,
             attempt_timeout: seconds("POSTRIDER_ATTEMPT_TIMEOUT_SECONDS", 15, 1..=30)?,
             park_after: seconds("POSTRIDER_PARK_AFTER_SECONDS", 900, 0..=900)?,
             max_receives: source.number("POSTRIDER_MAX_RECEIVES", 10, 1..=1_000)?,
             allowed_networks: source.optional("POSTRIDER_ALLOWED_NETWORKS").unwrap_or_default(),
             extra_ca_pem: source.optional("POSTRIDER_EXTRA_CA_PEM"),
+            disable_after: seconds("POSTRIDER_DISABLE_AFTER_SECONDS", 432_000, 3_600..=7_776_000)?,
+            event_type_header: source
+                .optional("POSTRIDER_EVENT_TYPE_HEADER")
+                .unwrap_or_else(|| "webhook-event-type".to_owned()),
+            api_url: source.required("POSTRIDER_API_URL")?,
             log: source.log()?,
         })
     }
@@ -165,6 +196,9 @@ impl ApiSettings {
             ledger_table: source.required("POSTRIDER_LEDGER_TABLE")?,
             keyring: source.required("POSTRIDER_KEYRING")?,
             allowed_networks: source.optional("POSTRIDER_ALLOWED_NETWORKS").unwrap_or_default(),
+            extra_ca_pem: source.optional("POSTRIDER_EXTRA_CA_PEM"),
+            consent_origin: source.optional("POSTRIDER_CONSENT_ORIGIN").unwrap_or_else(|| "postrider".to_owned()),
+            job_queue_url: source.required("POSTRIDER_JOB_QUEUE_URL")?,
             log: source.log()?,
         })
     }
@@ -178,8 +212,10 @@ impl SchedulerSettings {
 
     fn from(source: Source<'_>) -> Result<Self, InvalidSetting> {
         Ok(Self {
+            config_table: source.required("POSTRIDER_CONFIG_TABLE")?,
+            releases_per_second: source.number("POSTRIDER_RELEASES_PER_SECOND", 10, 1..=1_000)?,
             ledger_table: source.required("POSTRIDER_LEDGER_TABLE")?,
-            queue_url: source.required("POSTRIDER_QUEUE_URL")?,
+            queues: source.queues()?,
             log: source.log()?,
         })
     }
@@ -190,7 +226,16 @@ mod tests {
     use super::{source::DEFAULT_SCHEDULE, *};
 
     fn variables(name: &str) -> Option<String> {
-        let required = ["CONFIG_TABLE", "LEDGER_TABLE", "KEYRING", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"];
+        let required = [
+            "CONFIG_TABLE",
+            "LEDGER_TABLE",
+            "KEYRING",
+            "QUEUE_URL",
+            "RETRY_QUEUE_URL",
+            "JOB_QUEUE_URL",
+            "DEAD_LETTER_QUEUE_URL",
+            "API_URL",
+        ];
         let name = name.strip_prefix("POSTRIDER_")?;
         required.contains(&name).then(|| name.to_lowercase())
     }

@@ -5,6 +5,7 @@ use std::{ops::RangeInclusive, str::FromStr};
 use postrider_core::retry::Schedule;
 
 use super::{InvalidSetting, LogLevel};
+use crate::QueueUrls;
 
 /// The example of Standard Webhooks.
 pub(super) const DEFAULT_SCHEDULE: &str = "5s,5m,30m,2h,5h,10h,14h,20h,24h";
@@ -38,6 +39,16 @@ impl Source<'_> {
         let (low, high) = (limits.start(), limits.end());
         let number = text.trim().parse().ok().filter(|number| limits.contains(number));
         number.ok_or_else(|| InvalidSetting::Invalid(name, format!("must be a whole number, {low} to {high}")))
+    }
+
+    /// The delivery queues.
+    pub(super) fn queues(self) -> Result<QueueUrls, InvalidSetting> {
+        Ok(QueueUrls {
+            prompt: self.required("POSTRIDER_QUEUE_URL")?,
+            retry: self.required("POSTRIDER_RETRY_QUEUE_URL")?,
+            dead_letters: String::new(),
+            jobs: self.required("POSTRIDER_JOB_QUEUE_URL")?,
+        })
     }
 
     /// Here an empty one counts: it means a single attempt.

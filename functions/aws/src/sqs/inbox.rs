@@ -1,12 +1,13 @@
-//! The delivery queue, for the one who empties it, and the dead-letter queue.
+//! The delivery queues, for the one who empties them, and the dead-letter queue.
 
 use std::time::Duration;
 
-use aws_sdk_sqs::{Client, types::ChangeMessageVisibilityBatchRequestEntry};
+use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
 use futures::future::join_all;
-use postrider_core::ports::{DeadLetter, Inbox, Unavailable};
+use postrider_core::ports::{DeadLetter, Inbox, Unavailable, Way};
 
 use super::{
+    Queues,
     batch::ENTRIES,
     send::{Entry, send_all, words},
 };
@@ -15,20 +16,8 @@ use crate::cause::describe;
 /// SQS allows 12 hours from the receive, and a while has passed since.
 const LONGEST_HOLD: u64 = 12 * 3_600 - 60;
 
-/// The delivery queue and its dead-letter queue.
-#[derive(Debug, Clone)]
-pub struct DeliveryQueue {
-    client: Client,
-    url: String,
-    dead_letters: String,
-}
-
-impl DeliveryQueue {
-    pub(crate) fn new(client: Client, url: &str, dead_letters: &str) -> Self {
-        Self { client, url: url.to_owned(), dead_letters: dead_letters.to_owned() }
-    }
-
-    async fn hold_batch(&self, receipts: &[(String, Duration)]) {
+impl Queues {
+    async fn hold_batch(&self, way: Way, receipts: &[(String, Duration)]) {
         let entries = receipts.iter().enumerate().map(|(id, (receipt, wait))| {
             ChangeMessageVisibilityBatchRequestEntry::builder()
                 .id(id.to_string())
@@ -37,7 +26,7 @@ impl DeliveryQueue {
                 .build()
         });
         let entries = entries.filter_map(Result::ok).collect();
-        let request = self.client.change_message_visibility_batch().queue_url(&self.url);
+        let request = self.client.change_message_visibility_batch().queue_url(self.url(way));
         match request.set_entries(Some(entries)).send().await {
             Ok(output) => {
                 for failed in output.failed() {
@@ -52,18 +41,18 @@ impl DeliveryQueue {
 }
 
 /// Whole seconds, rounded up: a message that comes back early would have to be held again.
-fn seconds(wait: Duration) -> i32 {
+pub(super) fn seconds(wait: Duration) -> i32 {
     let secs = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     i32::try_from(secs.min(LONGEST_HOLD)).unwrap_or(i32::MAX)
 }
 
-impl Inbox for DeliveryQueue {
-    async fn hold(&self, receipts: &[(String, Duration)]) {
-        join_all(receipts.chunks(ENTRIES).map(|chunk| self.hold_batch(chunk))).await;
+impl Inbox for Queues {
+    async fn hold(&self, way: Way, receipts: &[(String, Duration)]) {
+        join_all(receipts.chunks(ENTRIES).map(|chunk| self.hold_batch(way, chunk))).await;
     }
 
     async fn bury(&self, dead: &[DeadLetter]) -> Result<(), Unavailable> {
-        send_all(&self.client, &self.dead_letters, dead, entry).await
+        send_all(&self.client, &self.urls.dead_letters, dead, entry).await
     }
 }
 
@@ -74,7 +63,8 @@ fn entry(dead: &DeadLetter) -> Entry {
         attributes.push(("endpoint", endpoint.to_string()));
         attributes.push(("message", message.to_string()));
     }
-    Entry { body: dead.body.clone(), group: dead.about.map(|(_, endpoint, _)| endpoint.to_string()), attributes }
+    let group = dead.about.map(|(_, endpoint, _)| endpoint.to_string());
+    Entry { body: dead.body.clone(), group, attributes, delay: None }
 }
 
 #[cfg(test)]

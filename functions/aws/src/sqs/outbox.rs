@@ -1,32 +1,32 @@
-//! The delivery queue, for those who fill it.
+//! The delivery queues, for those who fill them.
 
-use aws_sdk_sqs::Client;
-use postrider_core::{
-    message::Envelope,
-    ports::{Outbox, Unavailable},
+use postrider_core::ports::{LONGEST_DELAY, Outbox, Parcel, Unavailable, Way};
+
+use super::{
+    Queues,
+    inbox::seconds,
+    send::{Entry, send_all},
 };
 
-use super::send::{Entry, send_all};
-
-/// The delivery queue: a standard queue, fair by endpoint.
-#[derive(Debug, Clone)]
-pub struct Queue {
-    client: Client,
-    url: String,
-}
-
-impl Queue {
-    pub(crate) fn new(client: Client, url: &str) -> Self {
-        Self { client, url: url.to_owned() }
+impl Outbox for Queues {
+    async fn send(&self, parcels: &[Parcel]) -> Result<(), Unavailable> {
+        let of = |way| -> Vec<&Parcel> { parcels.iter().filter(|parcel| parcel.way == way).collect() };
+        let (prompt, retry) = (of(Way::Prompt), of(Way::Retry));
+        futures::try_join!(
+            send_all(&self.client, self.url(Way::Prompt), &prompt, entry),
+            send_all(&self.client, self.url(Way::Retry), &retry, entry),
+        )?;
+        Ok(())
     }
 }
 
-impl Outbox for Queue {
-    async fn send(&self, envelopes: &[Envelope]) -> Result<(), Unavailable> {
-        send_all(&self.client, &self.url, envelopes, entry).await
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "a list of references is sent")]
+fn entry(parcel: &&Parcel) -> Entry {
+    let delay = seconds(parcel.delay.min(LONGEST_DELAY));
+    Entry {
+        body: parcel.content.encode(),
+        group: Some(parcel.content.endpoint().to_string()),
+        attributes: Vec::new(),
+        delay: Some(delay).filter(|delay| *delay > 0),
     }
-}
-
-fn entry(envelope: &Envelope) -> Entry {
-    Entry { body: envelope.encode(), group: Some(envelope.endpoint.to_string()), attributes: Vec::new() }
 }

@@ -26,6 +26,8 @@ pub(super) struct Entry {
     /// Whose messages must not delay those of others.
     pub(super) group: Option<String>,
     pub(super) attributes: Vec<(&'static str, String)>,
+    /// Seconds, up to 900.
+    pub(super) delay: Option<i32>,
 }
 
 impl Sizable for Entry {
@@ -40,7 +42,8 @@ impl Entry {
         let mut entry = SendMessageBatchRequestEntry::builder()
             .id(id.to_string())
             .message_body(&self.body)
-            .set_message_group_id(self.group.clone());
+            .set_message_group_id(self.group.clone())
+            .set_delay_seconds(self.delay);
         for (name, value) in &self.attributes {
             let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
             entry = entry.message_attributes(*name, value.map_err(|error| Unavailable::new(WHAT, error))?);

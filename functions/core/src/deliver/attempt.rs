@@ -1,179 +1,188 @@
-//! Making the requests of a batch, all at once.
+//! One attempt: the request of one delivery, and what follows from its outcome.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
-
-use futures::{FutureExt as _, future::join_all};
+use std::{borrow::Cow, time::Duration};
 
 use super::{
-    Courier, Fate, Job, MARGIN, SOON, Verdict,
-    judge::{Subscription, judge},
+    Courier, Fate, Job, MARGIN, Outcome, Queues, SOON, Store, Trip,
+    heed::Wish,
+    request::{Moment, record_of},
+    settle::KEPT_AFTER_DUE,
+    tend::Lesson,
 };
 use crate::{
-    delivery::{Attempt, Delivery, PROMPT, Reason, State},
+    compose::Event,
+    delivery::{Delivery, FaultClass, PROMPT, Reason, State},
     entity::Endpoint,
-    ids::AttemptId,
-    keyring::{KeyError, Keyring, Sealed},
+    health::SHUNNED,
+    ids::{AttemptId, Id as _},
     message::Envelope,
-    outbound::{Outbound, Sender},
-    ports::{Ambient, Deliveries, Inbox, Keys, Known},
-    secret::SigningSecret,
-    sign,
+    outbound::{Exchange, Sender},
+    ports::{Ambient, Keys, Unavailable, chain},
     time::Time,
 };
 
 /// With less time than this left, an attempt is not begun.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// A record to be written, and what then becomes of the queue message.
-pub(super) struct Outcome {
+/// An attempt that is due.
+pub(super) struct Due<'a> {
+    pub(super) job: &'a Job,
+    /// The record that the next write makes.
     pub(super) delivery: Delivery,
-    pub(super) fate: Fate,
-    /// Whether its last attempt was made now.
-    pub(super) attempted: bool,
+    pub(super) endpoint: Cow<'a, Endpoint>,
+    /// Not before.
+    pub(super) slot: Option<Time>,
+    /// The one that an open circuit lets through.
+    pub(super) probe: bool,
 }
 
-/// Headers that a customer's own never replace, whatever was stored.
-fn is_ours(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name.starts_with("webhook-") || matches!(name.as_str(), "content-type" | "content-length" | "host" | "user-agent")
+/// What an attempt brought.
+pub(super) struct Attempted {
+    pub(super) outcome: Outcome,
+    /// What it taught about the endpoint, if anything that is to be written.
+    pub(super) lesson: Option<Lesson>,
+    /// The endpoint as it stood, where that is not what the batch began with.
+    pub(super) endpoint: Option<Endpoint>,
 }
 
-impl<D: Deliveries, I: Inbox, S: Sender, K: Keys, A: Ambient> Courier<D, I, S, K, A> {
-    /// Attempts what is due, records what came of it, and tells the fate of every job.
-    pub(super) async fn fates(&self, jobs: &[Job], known: &Known, deadline: Time) -> Vec<Fate> {
-        let works = jobs.iter().map(|job| async {
-            // One bad delivery must not take its neighbours with it.
-            AssertUnwindSafe(self.work(job, known, deadline)).catch_unwind().await.unwrap_or_else(|_| {
-                tracing::error!(msg = %job.envelope.message, endpoint = %job.envelope.endpoint, "a delivery panicked");
-                Err(Fate::Failed)
-            })
-        });
-        let worked = join_all(works).await;
-        self.settle(worked).await
-    }
-
-    async fn work(&self, job: &Job, known: &Known, deadline: Time) -> Result<Outcome, Fate> {
-        let envelope = &job.envelope;
-        let now = self.ambient.now();
-        let record = known.deliveries.get(&job.key());
-        if known.damaged.contains(&job.key()) {
-            return Err(Fate::Failed);
+impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A> {
+    /// Makes the request when its time has come.
+    pub(super) async fn attempt(&self, due: Due<'_>, trip: Trip) -> Result<Attempted, Fate> {
+        // Another of this batch may just have waited in vain.
+        if !due.probe && self.is_shunned(due.endpoint.id) {
+            return Err(Fate::Moved { slot: None, missed: 0, delay: SHUNNED });
         }
-        let endpoint = known.endpoints.get(&envelope.endpoint);
-        let subscription = match endpoint {
-            Some(endpoint) => Subscription::Is(endpoint),
-            None if known.unreadable.contains(&envelope.endpoint) => Subscription::Unreadable,
-            None => Subscription::None,
+        let opened = self.opened(&due.endpoint).await?;
+        if let Some(slot) = due.slot {
+            self.ambient.sleep(self.ambient.now().until(slot)).await;
+        }
+        let at = self.ambient.now();
+        let timeout = self.budget(at, trip.deadline).ok_or_else(|| self.later(due.job, SOON))?;
+        let mut delivery = due.delivery;
+        let id = self.attempt_id(&delivery, at);
+        let event = Event::from(&due.job.envelope);
+        let sent = self.send_event(&due.endpoint, &opened, event, id, Moment { at, timeout }).await;
+        let (attempt, exchange) = record_of(sent, id, at, &due.endpoint.url);
+        let (wish, lesson) = self.learn(&due.endpoint, &exchange, due.probe, delivery.tries > 0);
+        tracing::info!(
+            msg = %delivery.message, endpoint = %delivery.endpoint, attempt = %id, status = attempt.status,
+            fault = attempt.fault.map(FaultClass::as_str), duration_ms = attempt.millis, probe = due.probe, "attempted"
+        );
+        let succeeded = attempt.succeeded();
+        delivery.add(attempt);
+        let mut outcome = if succeeded {
+            self.accepted(delivery, &due.endpoint, due.job.receives()).await
+        } else {
+            self.failed(delivery, wish, due.job.receives())
         };
-        match judge(envelope, record, subscription, now) {
-            Verdict::Leave => Err(Fate::Failed),
-            Verdict::Drop => Err(Fate::Done),
-            Verdict::Wait(wait) => Err(Fate::Back(wait)),
-            Verdict::Bury(reason) => Err(Fate::Buried(reason)),
-            Verdict::End(state) => Ok(ended(next(envelope, record), state, false)),
-            Verdict::Attempt => {
-                self.attempt(job, next(envelope, record), endpoint.ok_or(Fate::Failed)?, deadline).await
-            }
-        }
+        outcome.event_id.clone_from(&due.job.envelope.event_id);
+        let endpoint = due.probe.then(|| due.endpoint.into_owned());
+        Ok(Attempted { outcome, lesson, endpoint })
     }
 
     /// The time for one request: what is configured, but never so much that the record could not be written.
-    fn budget(&self, now: Time, deadline: Time) -> Option<Duration> {
+    pub(super) fn budget(&self, now: Time, deadline: Time) -> Option<Duration> {
         let left = now.until(deadline).checked_sub(MARGIN)?;
         (left >= SHORTEST).then(|| left.min(self.settings.attempt_timeout))
     }
 
-    async fn attempt(
-        &self,
-        job: &Job,
-        mut delivery: Delivery,
-        endpoint: &Endpoint,
-        deadline: Time,
-    ) -> Result<Outcome, Fate> {
-        let secrets = self.secrets(endpoint).await?;
-        let at = self.ambient.now();
-        let timeout = self.budget(at, deadline).ok_or(Fate::Back(SOON))?;
-        let id = self.attempt_id(&delivery, at);
-        let request = Outbound { timeout, ..self.request(&job.envelope, endpoint, &secrets, at) };
-        let exchange = self.sender.send(request).await;
-        let attempt = Attempt::new(id, at, endpoint.url.clone(), exchange);
-        tracing::info!(
-            msg = %delivery.message, endpoint = %delivery.endpoint, attempt = %id, status = attempt.status,
-            fault = attempt.fault.map(crate::delivery::FaultClass::as_str), duration_ms = attempt.millis, "attempted"
-        );
-        let succeeded = attempt.succeeded();
-        delivery.add(attempt);
-        let receives = job.copies.first().map_or(0, |copy| copy.receives);
-        Ok(if succeeded { ended(delivery, State::Succeeded, true) } else { self.failed(delivery, receives) })
-    }
-
-    fn attempt_id(&self, delivery: &Delivery, at: Time) -> AttemptId {
+    pub(super) fn attempt_id(&self, delivery: &Delivery, at: Time) -> AttemptId {
         let first = delivery.attempts.is_empty() && delivery.round == 0;
-        if first && crate::ids::Id::ksuid(delivery.message).time().plus(PROMPT) > at {
+        if first && delivery.message.ksuid().time().plus(PROMPT) > at {
             return AttemptId::prompt(delivery.message, self.ambient.random(), delivery.endpoint);
         }
         AttemptId::new(at, self.ambient.random(), delivery.endpoint)
     }
 
-    fn request(&self, envelope: &Envelope, endpoint: &Endpoint, secrets: &[SigningSecret], at: Time) -> Outbound {
-        let body = envelope.payload.as_bytes();
-        let mut headers = vec![
-            ("content-type".to_owned(), "application/json".to_owned()),
-            ("user-agent".to_owned(), self.settings.user_agent.clone()),
-        ];
-        let signed = sign::headers(secrets, envelope.message, at, body);
-        headers.extend(signed.map(|(name, value)| (name.to_owned(), value)));
-        let theirs = endpoint.headers.iter().filter(|(name, _)| !is_ours(name));
-        headers.extend(theirs.map(|(name, value)| (name.clone(), value.clone())));
-        let timeout = self.settings.attempt_timeout;
-        Outbound { url: endpoint.url.clone(), headers, body: envelope.payload.clone().into(), timeout }
+    /// The endpoint has taken it: that is the end, unless it wants to confirm it.
+    async fn accepted(&self, mut delivery: Delivery, endpoint: &Endpoint, receives: u32) -> Outcome {
+        let Some(confirming) = endpoint.delivery.confirm else { return ended(delivery, State::Succeeded, true) };
+        // What cannot be read now is read when the time is over.
+        if self.is_noted(&delivery).await.unwrap_or(false) {
+            return ended(delivery, State::Succeeded, true);
+        }
+        let wait = Duration::from_secs(u64::from(confirming.within_seconds));
+        let due = self.ambient.now().plus(wait);
+        let parked = self.parks(wait, receives);
+        delivery.slot = None;
+        delivery.state = State::Unconfirmed { due, parked };
+        delivery.expires_at = delivery.expires_at.max(due.plus(KEPT_AFTER_DUE));
+        let fate = if parked { Fate::Done } else { Fate::Back(wait) };
+        Outcome { delivery, fate, attempted: true, event_id: None }
     }
 
-    /// The keys that sign now: the current one, then the old ones in grace.
-    async fn secrets(&self, endpoint: &Endpoint) -> Result<Vec<SigningSecret>, Fate> {
-        let now = self.ambient.now();
-        let old = endpoint.secrets.old.iter().filter(|old| old.expires_at > now).map(|old| &old.key);
-        let sealed: Vec<&Sealed> = std::iter::once(&endpoint.secrets.current).chain(old).collect();
-        let opened = match open(&self.keyring(None).await?, &sealed, endpoint) {
-            // Sealed with a root key that is newer than the cached keyring.
-            Err(KeyError::UnknownKey(name)) => open(&self.keyring(Some(&name)).await?, &sealed, endpoint),
-            opened => opened,
-        };
-        opened.map_err(|error| {
-            tracing::error!(endpoint = %endpoint.id, %error, "the endpoint's secrets do not open");
-            Fate::Failed
-        })
+    /// Whether the last attempt was confirmed before it was recorded.
+    async fn is_noted(&self, delivery: &Delivery) -> Result<bool, Unavailable> {
+        let noted = self.store.noted_confirmation((delivery.endpoint, delivery.message)).await?;
+        Ok(noted.is_some() && noted == delivery.attempts.last().map(|attempt| attempt.id))
     }
 
-    async fn keyring(&self, wanted: Option<&str>) -> Result<Keyring, Fate> {
-        self.keys.keyring(wanted).await.map_err(|error| {
-            tracing::error!(error = %crate::ports::chain(&error), "the keyring could not be read");
-            Fate::Failed
-        })
+    /// It was taken, and the time to confirm it is over.
+    pub(super) async fn lapsed(&self, mut delivery: Delivery, receives: u32) -> Result<Outcome, Fate> {
+        match self.is_noted(&delivery).await {
+            Ok(true) => return Ok(ended(delivery, State::Succeeded, false)),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(error = %chain(&error), "it could not be read whether a delivery was confirmed");
+                return Err(Fate::Failed);
+            }
+        }
+        if let Some(attempt) = delivery.attempts.last_mut() {
+            attempt.fault = Some(FaultClass::Unconfirmed);
+            "unconfirmed: the receiver answered, and did not confirm in time".clone_into(&mut attempt.response);
+        }
+        Ok(Outcome { attempted: false, ..self.failed(delivery, Wish::default(), receives) })
     }
 
     /// A failed attempt: again later, or never.
-    pub(super) fn failed(&self, mut delivery: Delivery, receives: u32) -> Outcome {
+    pub(super) fn failed(&self, mut delivery: Delivery, wish: Wish, receives: u32) -> Outcome {
+        delivery.slot = None;
+        if wish.abort {
+            return ended(delivery, State::Failed(Reason::Refused), true);
+        }
         let dice = u32::from_be_bytes(self.ambient.random());
         let Some(wait) = self.settings.schedule.wait_after(delivery.tries, dice) else {
             return ended(delivery, State::Failed(Reason::Exhausted), true);
         };
-        let due = self.ambient.now().plus(wait);
-        // The queue gives a message up after so many receives: those that wait often wait elsewhere.
-        let parked = wait > self.settings.park_after || receives + 3 >= self.settings.max_receives;
+        let now = self.ambient.now();
+        let wait = wish.not_before.map_or(wait, |at| wait.max(now.until(at)));
+        let parked = self.parks(wait, receives);
+        let due = now.plus(wait);
         delivery.state = State::Waiting { due, parked };
         // A record that waits must outlive its wait, or it would vanish in silence.
-        delivery.expires_at = delivery.expires_at.max(due.plus(super::settle::KEPT_AFTER_DUE));
-        Outcome { delivery, fate: if parked { Fate::Done } else { Fate::Back(wait) }, attempted: true }
+        delivery.expires_at = delivery.expires_at.max(due.plus(KEPT_AFTER_DUE));
+        Outcome { delivery, fate: if parked { Fate::Done } else { Fate::Back(wait) }, attempted: true, event_id: None }
+    }
+
+    /// Not in this invocation. Where the queue would soon give the message up, a new one goes on in its place.
+    pub(super) fn later(&self, job: &Job, wait: Duration) -> Fate {
+        if self.parks(wait, job.receives()) {
+            return Fate::Moved { slot: job.envelope.slot, missed: job.envelope.missed, delay: wait };
+        }
+        Fate::Back(wait)
+    }
+
+    /// Whether a wait is spent parked. The queue gives a message up after so many receives: those that wait often wait
+    /// elsewhere.
+    fn parks(&self, wait: Duration, receives: u32) -> bool {
+        wait > self.settings.park_after || receives.saturating_add(3) >= self.settings.max_receives
+    }
+
+    /// What an exchange asks for and what it teaches.
+    pub(super) fn learn(
+        &self,
+        endpoint: &Endpoint,
+        exchange: &Exchange,
+        probe: bool,
+        again: bool,
+    ) -> (Wish, Option<Lesson>) {
+        let wish = Wish::of(exchange, self.ambient.now());
+        (wish, self.lesson(endpoint, wish.sign(exchange, probe, again), wish.disable))
     }
 }
 
-fn open(ring: &Keyring, sealed: &[&Sealed], endpoint: &Endpoint) -> Result<Vec<SigningSecret>, KeyError> {
-    sealed.iter().map(|sealed| ring.open(sealed, endpoint.id)).collect()
-}
-
 /// The record that the next write makes.
-fn next(envelope: &Envelope, record: Option<&Delivery>) -> Delivery {
+pub(super) fn next(envelope: &Envelope, record: Option<&Delivery>) -> Delivery {
     let mut delivery = record
         .cloned()
         .unwrap_or_else(|| Delivery::new(envelope.app, envelope.endpoint, envelope.message, envelope.expires_at));
@@ -185,11 +194,11 @@ fn next(envelope: &Envelope, record: Option<&Delivery>) -> Delivery {
     delivery
 }
 
-fn ended(mut delivery: Delivery, state: State, attempted: bool) -> Outcome {
+pub(super) fn ended(mut delivery: Delivery, state: State, attempted: bool) -> Outcome {
     delivery.state = state;
     let fate = match state {
         State::Failed(reason) => Fate::Buried(reason),
         _ => Fate::Done,
     };
-    Outcome { delivery, fate, attempted }
+    Outcome { delivery, fate, attempted, event_id: None }
 }

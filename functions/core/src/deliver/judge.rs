@@ -6,6 +6,7 @@ use crate::{
     delivery::{Delivery, Reason, State},
     entity::Endpoint,
     message::Envelope,
+    ports::Way,
     time::Time,
 };
 
@@ -23,6 +24,14 @@ pub(super) enum Verdict {
     Bury(Reason),
     /// Record that it has ended.
     End(State),
+    /// The receiver has not confirmed it in time: a failed attempt.
+    Lapse,
+    /// Hold it: no request may be made now.
+    Hold,
+    /// It is for the other queue.
+    Move,
+    /// Make a request, if nobody else makes the probe of its open circuit.
+    Probe,
     /// Make a request.
     Attempt,
     /// Leave it for another time: what is stored cannot be read.
@@ -40,13 +49,16 @@ pub(super) enum Subscription<'a> {
     Unreadable,
 }
 
-/// Judges one delivery.
-pub(super) fn judge(envelope: &Envelope, record: Option<&Delivery>, endpoint: Subscription<'_>, now: Time) -> Verdict {
-    let open = match record {
-        Some(record) => standing(envelope, record, now),
-        None => None,
-    };
-    open.unwrap_or_else(|| fresh(envelope, endpoint, now))
+/// Judges one delivery of that queue.
+pub(super) fn judge(
+    envelope: &Envelope,
+    record: Option<&Delivery>,
+    endpoint: Subscription<'_>,
+    way: Way,
+    now: Time,
+) -> Verdict {
+    let open = record.and_then(|record| standing(envelope, record, now));
+    open.unwrap_or_else(|| fresh(envelope, endpoint, way, now))
 }
 
 /// What the record forbids or demands; nothing if an attempt is due.
@@ -57,27 +69,51 @@ fn standing(envelope: &Envelope, record: &Delivery, now: Time) -> Option<Verdict
         State::Succeeded | State::Canceled(_) => Some(Verdict::Drop),
         State::Failed(reason) if envelope.round == record.round => Some(Verdict::Bury(reason)),
         _ if envelope.round < record.round => Some(Verdict::Drop),
-        State::Waiting { parked: true, .. } => (envelope.woken != Some(record.rev)).then_some(Verdict::Drop),
-        State::Waiting { due, .. } if due > now.plus(SKEW) => Some(Verdict::Wait(now.until(due))),
+        // Its valve lets it through as a parked one.
+        State::Held { .. } => Some(Verdict::Drop),
+        State::Waiting { parked: true, .. } | State::Unconfirmed { parked: true, .. }
+            if envelope.woken != Some(record.rev) =>
+        {
+            Some(Verdict::Drop)
+        }
+        State::Waiting { due, parked: false } | State::Unconfirmed { due, parked: false } if due > now.plus(SKEW) => {
+            Some(Verdict::Wait(now.until(due)))
+        }
+        State::Unconfirmed { .. } => Some(Verdict::Lapse),
         // Due; or redriven from the dead-letter queue.
         State::Waiting { .. } | State::Failed(_) => None,
     }
 }
 
-fn fresh(envelope: &Envelope, endpoint: Subscription<'_>, now: Time) -> Verdict {
+fn fresh(envelope: &Envelope, endpoint: Subscription<'_>, way: Way, now: Time) -> Verdict {
     match endpoint {
         Subscription::Unreadable => Verdict::Leave,
         _ if envelope.expires_at <= now => Verdict::End(State::Canceled(Reason::MessageGone)),
         Subscription::None => Verdict::End(State::Canceled(Reason::EndpointDeleted)),
         Subscription::Is(endpoint) if endpoint.disabled => Verdict::End(State::Failed(Reason::EndpointDisabled)),
-        Subscription::Is(_) => Verdict::Attempt,
+        Subscription::Is(endpoint) => willing(endpoint, way, now),
+    }
+}
+
+/// How an endpoint that exists and is enabled takes a delivery now.
+fn willing(endpoint: &Endpoint, way: Way, now: Time) -> Verdict {
+    match endpoint.health.open {
+        _ if endpoint.delivery.paused || endpoint.delivery.batch.is_some() => Verdict::Hold,
+        Some(open) if open.until > now => Verdict::Hold,
+        // A probe, or a slow request, must not hold up those that are neither.
+        open if way == Way::Prompt && (open.is_some() || endpoint.health.slow) => Verdict::Move,
+        Some(_) => Verdict::Probe,
+        None => Verdict::Attempt,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{AppId, EndpointId, Id as _, Ksuid, MessageId};
+    use crate::{
+        health::Open,
+        ids::{AppId, EndpointId, Id as _, Ksuid, MessageId},
+    };
 
     const NOW: Time = Time::from_secs(1_800_000_000);
 
@@ -87,10 +123,14 @@ mod tests {
             endpoint: EndpointId::from_ksuid(Ksuid::floor(NOW)),
             message: MessageId::from_ksuid(Ksuid::floor(NOW)),
             event_type: "a".to_owned(),
+            event_id: None,
             expires_at: NOW.plus(Duration::from_secs(1_000)),
             round,
             woken,
             rev: 1,
+            slot: None,
+            missed: 0,
+            content_type: None,
             payload: "{}".into(),
         }
     }
@@ -129,6 +169,37 @@ mod tests {
     }
 
     #[test]
+    fn a_held_delivery_waits_for_its_valve_and_an_unconfirmed_one_for_its_receiver() {
+        assert_eq!(judged(State::Held { since: NOW }, &envelope(1, Some(7))), Some(Verdict::Drop));
+        let unconfirmed = |due, parked| State::Unconfirmed { due, parked };
+        let later = Duration::from_secs(30);
+        assert_eq!(judged(unconfirmed(NOW.plus(later), false), &envelope(1, None)), Some(Verdict::Wait(later)));
+        assert_eq!(judged(unconfirmed(NOW, false), &envelope(1, None)), Some(Verdict::Lapse));
+        assert_eq!(judged(unconfirmed(NOW, true), &envelope(1, None)), Some(Verdict::Drop));
+        assert_eq!(judged(unconfirmed(NOW.plus(later), true), &envelope(1, Some(7))), Some(Verdict::Lapse));
+    }
+
+    #[test]
+    fn health_decides_who_takes_a_delivery() {
+        let json = serde_json::json!({
+            "id": EndpointId::from_ksuid(Ksuid::floor(NOW)), "app": AppId::from_ksuid(Ksuid::floor(NOW)), "rev": 1,
+            "url": "https://example.com/", "version": 1, "secrets": { "current": "k1:" }, "created_at": NOW, "updated_at": NOW,
+        });
+        let mut endpoint: Endpoint = serde_json::from_value(json).expect("an endpoint");
+        assert_eq!(willing(&endpoint, Way::Prompt, NOW), Verdict::Attempt);
+        endpoint.health.slow = true;
+        assert_eq!(willing(&endpoint, Way::Prompt, NOW), Verdict::Move);
+        assert_eq!(willing(&endpoint, Way::Retry, NOW), Verdict::Attempt);
+        endpoint.health.open = Some(Open { until: NOW.plus(Duration::from_secs(1)), pause: 30 });
+        assert_eq!(willing(&endpoint, Way::Prompt, NOW), Verdict::Hold);
+        endpoint.health.open = Some(Open { until: NOW, pause: 30 });
+        assert_eq!(willing(&endpoint, Way::Prompt, NOW), Verdict::Move);
+        assert_eq!(willing(&endpoint, Way::Retry, NOW), Verdict::Probe);
+        endpoint.delivery.paused = true;
+        assert_eq!(willing(&endpoint, Way::Retry, NOW), Verdict::Hold);
+    }
+
+    #[test]
     fn a_message_that_was_stored_late_is_delivered_after_all() {
         let gone = State::Canceled(Reason::MessageGone);
         assert_eq!(judged(gone, &envelope(1, None)), None);
@@ -138,8 +209,14 @@ mod tests {
     #[test]
     fn without_an_endpoint_or_after_its_time_a_delivery_ends() {
         let mut late = envelope(0, None);
-        assert_eq!(judge(&late, None, Subscription::None, NOW), Verdict::End(State::Canceled(Reason::EndpointDeleted)));
+        assert_eq!(
+            judge(&late, None, Subscription::None, Way::Prompt, NOW),
+            Verdict::End(State::Canceled(Reason::EndpointDeleted))
+        );
         late.expires_at = NOW;
-        assert_eq!(judge(&late, None, Subscription::None, NOW), Verdict::End(State::Canceled(Reason::MessageGone)));
+        assert_eq!(
+            judge(&late, None, Subscription::None, Way::Prompt, NOW),
+            Verdict::End(State::Canceled(Reason::MessageGone))
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! Delivering: from a batch of queue messages to requests, records, and the right fate for each queue message.
 //!
 //! Actors: SQS, which hands out a message again whenever it was not acknowledged and sometimes when it was; this
-//! function, which may die at any `.await`; the endpoint, which may do anything; the scheduler ([`crate::wake`]).
+//! function, which may die at any `.await`; the endpoint, which may do anything; the scheduler ([`crate::wake`]); other
+//! instances of this function, which remember other things.
 //!
 //! Always *request → record → queue*, so that dying anywhere repeats a step and loses nothing:
 //! - between the request and the record, the outcome is unknown and the request is made again (the only duplicates);
@@ -9,29 +10,45 @@
 //!
 //! Successes are recorded unconditionally, for a success is final. Everything else is recorded under a condition, so
 //! that of two functions working on the same delivery neither undoes the other's success.
+//!
+//! Nobody waits for a bad endpoint: what is known to be slow goes to the retry queue, whose invocations are its own
+//! ([`Way`]); where the circuit is open, deliveries are held without a request ([`hold`]); within a batch an endpoint
+//! gets a few requests at once, and none any more when it has just failed to answer; and what has ended is recorded
+//! while others still wait for their answer.
 
 mod attempt;
+mod batch;
+mod dispose;
+mod fates;
+mod flush;
+mod heed;
+mod hold;
 mod judge;
+mod know;
+mod pace;
+mod request;
 mod settle;
+mod tell;
+mod tend;
 
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
-use judge::Verdict;
+use batch::{Job, sort};
+use futures::FutureExt as _;
+pub use know::CACHED;
 
 use crate::{
-    delivery::Reason,
-    entity::Endpoint,
+    authorize::Tokens,
+    compose,
+    delivery::{Delivery, Reason},
+    health::Pulse,
     ids::EndpointId,
-    message::Envelope,
     outbound::Sender,
-    ports::{Ambient, DeadLetter, Deliveries, DeliveryKey, Inbox, Keys, Known, Unavailable},
+    ports::{Ambient, Deliveries, Inbox, Jobs, Keys, Outbox, Paces, Valves, Way},
     retry::Schedule,
     time::Time,
 };
 
-/// An endpoint's configuration is used for this long, unless a queue message names a newer revision.
-const CACHED: Duration = Duration::from_secs(10);
-const CACHED_ENDPOINTS: usize = 10_000;
 /// Kept of an invocation's time for the records, after the attempts.
 const MARGIN: Duration = Duration::from_secs(5);
 /// A message that cannot be attempted in this invocation's time is taken up again after this.
@@ -48,8 +65,12 @@ pub struct Settings {
     pub park_after: Duration,
     /// Receives after which the queue gives a message up to the dead-letter queue.
     pub max_receives: u32,
-    /// The `user-agent` of every request.
-    pub user_agent: String,
+    /// An endpoint that has not taken anything for so long is disabled.
+    pub disable_after: Duration,
+    /// What all requests have in common.
+    pub compose: compose::Settings,
+    /// Where the API is, for confirmations.
+    pub api_url: String,
 }
 
 /// A queue message as it was received.
@@ -65,29 +86,35 @@ pub struct Received {
     pub body: String,
 }
 
+/// What the delivery function asks of the tables.
+pub trait Store: Deliveries + Valves + Paces {}
+impl<T: Deliveries + Valves + Paces> Store for T {}
+
+/// What it asks of the queues.
+pub trait Queues: Inbox + Outbox + Jobs {}
+impl<T: Inbox + Outbox + Jobs> Queues for T {}
+
 /// The use case.
 #[derive(Debug)]
-pub struct Courier<D, I, S, K, A> {
-    deliveries: D,
-    inbox: I,
+pub struct Courier<D, Q, S, K, A> {
+    store: D,
+    queues: Q,
     sender: S,
     keys: K,
     ambient: A,
     settings: Settings,
-    endpoints: Mutex<HashMap<EndpointId, (Endpoint, Time)>>,
+    /// Configuration, for seconds.
+    endpoints: Mutex<HashMap<EndpointId, know::Cached>>,
+    /// What this instance has seen of endpoints.
+    pulses: Mutex<HashMap<EndpointId, Pulse>>,
+    tokens: Tokens,
 }
 
-/// One delivery of a batch, with every queue message that carries it.
-#[derive(Debug)]
-struct Job {
-    envelope: Envelope,
-    copies: Vec<Received>,
-}
-
-impl Job {
-    const fn key(&self) -> DeliveryKey {
-        (self.envelope.endpoint, self.envelope.message)
-    }
+/// One invocation: which queue its batch is from, and when it must end.
+#[derive(Debug, Clone, Copy)]
+struct Trip {
+    way: Way,
+    deadline: Time,
 }
 
 /// What becomes of a job's queue messages.
@@ -97,134 +124,64 @@ enum Fate {
     Done,
     /// Comes back after this long.
     Back(Duration),
+    /// Goes to the retry queue, where it is received after this long, and is then acknowledged.
+    Moved {
+        /// The time reserved for it under a rate limit.
+        slot: Option<Time>,
+        /// How often it had come too late for one.
+        missed: u8,
+        /// Until then.
+        delay: Duration,
+    },
     /// Goes to the dead-letter queue, and is then acknowledged.
     Buried(Reason),
     /// Something failed here: comes back when the queue's own visibility timeout ends.
     Failed,
 }
 
-impl<D: Deliveries, I: Inbox, S: Sender, K: Keys, A: Ambient> Courier<D, I, S, K, A> {
+impl Fate {
+    /// To the retry queue, at once.
+    const MOVED: Self = Self::Moved { slot: None, missed: 0, delay: Duration::ZERO };
+}
+
+/// A record to be written, and what then becomes of the queue message.
+struct Outcome {
+    delivery: Delivery,
+    fate: Fate,
+    /// Whether its last attempt was made now.
+    attempted: bool,
+    /// The producer's own id for the message, where an attempt was made.
+    event_id: Option<String>,
+}
+
+impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A> {
     /// Over these ports.
-    pub fn new(deliveries: D, inbox: I, sender: S, keys: K, ambient: A, settings: Settings) -> Self {
-        Self { deliveries, inbox, sender, keys, ambient, settings, endpoints: Mutex::default() }
+    pub fn new(store: D, queues: Q, sender: S, keys: K, ambient: A, settings: Settings) -> Self {
+        let (endpoints, pulses) = (Mutex::default(), Mutex::default());
+        let tokens = Tokens::new(settings.compose.user_agent.clone());
+        Self { store, queues, sender, keys, ambient, settings, endpoints, pulses, tokens }
     }
 
-    /// Handles a batch before the deadline. Gives the ids of the queue messages that must come back; the others are
-    /// done.
-    pub async fn handle(&self, batch: Vec<Received>, deadline: Time) -> Vec<String> {
-        let (jobs, malformed) = sort(batch);
-        let keys: Vec<_> = jobs.iter().map(Job::key).collect();
-        let fates = match self.know(&jobs).await {
-            Ok(known) => self.fates(&jobs, &known, deadline).await,
-            Err(error) => {
-                tracing::error!(error = %crate::ports::chain(&error), "the batch's records could not be read");
-                vec![Fate::Failed; keys.len()]
-            }
-        };
-        self.dispose(jobs.into_iter().zip(fates).collect(), malformed).await
-    }
-
-    /// Reads the records of the batch, and the endpoints that are not cached.
-    async fn know(&self, jobs: &[Job]) -> Result<Known, Unavailable> {
-        let now = self.ambient.now();
-        let mut cached = HashMap::new();
-        let mut missing = Vec::new();
-        for Job { envelope, .. } in jobs {
-            match self.cached(envelope, now) {
-                Some(endpoint) => drop(cached.insert(endpoint.id, endpoint)),
-                None if missing.contains(&(envelope.app, envelope.endpoint)) => {}
-                None => missing.push((envelope.app, envelope.endpoint)),
-            }
+    /// Handles a batch of one of the queues before the deadline. Gives the ids of the queue messages that must come back;
+    /// the others are done.
+    pub async fn handle(&self, batch: Vec<Received>, way: Way, deadline: Time) -> Vec<String> {
+        let (trip, sorted) = (Trip { way, deadline }, sort(batch));
+        let jobs = sorted.jobs;
+        for job in &jobs {
+            tracing::debug!(msg = %job.envelope.message, endpoint = %job.envelope.endpoint, ?way, receives = job.receives(), "received");
         }
-        let keys: Vec<_> = jobs.iter().map(Job::key).collect();
-        let mut known = self.deliveries.load(&keys, &missing).await?;
-        self.cache(known.endpoints.values(), now);
-        for (id, endpoint) in cached {
-            known.endpoints.entry(id).or_insert(endpoint);
-        }
-        Ok(known)
-    }
-
-    fn cached(&self, envelope: &Envelope, now: Time) -> Option<Endpoint> {
-        let cache = self.endpoints.lock().ok()?;
-        let (endpoint, since) = cache.get(&envelope.endpoint)?;
-        let fresh = since.plus(CACHED) > now && endpoint.rev >= envelope.rev && endpoint.app == envelope.app;
-        fresh.then(|| endpoint.clone())
-    }
-
-    fn cache<'a>(&self, endpoints: impl Iterator<Item = &'a Endpoint>, now: Time) {
-        let Ok(mut cache) = self.endpoints.lock() else { return };
-        if cache.len() >= CACHED_ENDPOINTS {
-            cache.clear();
-        }
-        cache.extend(endpoints.map(|endpoint| (endpoint.id, (endpoint.clone(), now))));
-    }
-
-    /// Buries, holds, and gives what must come back.
-    async fn dispose(&self, jobs: Vec<(Job, Fate)>, malformed: Vec<Received>) -> Vec<String> {
-        let (mut back, mut holds) = (Vec::new(), Vec::new());
-        let (mut letters, mut buried) = (Vec::new(), Vec::new());
-        for (job, fate) in jobs {
-            let ids = job.copies.iter().map(|copy| copy.id.clone());
-            match fate {
-                Fate::Done => {}
-                Fate::Failed => back.extend(ids),
-                // Copies of the same delivery are one from here on.
-                Fate::Back(wait) => {
-                    holds.extend(job.copies.first().map(|copy| (copy.receipt.clone(), wait)));
-                    back.extend(ids.take(1));
-                }
-                Fate::Buried(reason) => {
-                    letters.push(letter(&job.envelope, reason));
-                    buried.extend(ids);
+        let deliver = async {
+            match self.know(&jobs).await {
+                Ok(known) => self.fates(&jobs, &known, trip).await,
+                Err(error) => {
+                    tracing::error!(error = %crate::ports::chain(&error), "the batch's records could not be read");
+                    vec![Fate::Failed; jobs.len()]
                 }
             }
-        }
-        for message in malformed {
-            tracing::error!(sqs_message = message.id, "a queue message is not a delivery");
-            letters.push(DeadLetter { body: message.body, reason: Reason::Malformed, about: None });
-            buried.push(message.id);
-        }
-        let burial = async { if letters.is_empty() { Ok(()) } else { self.inbox.bury(&letters).await } };
-        let hold = async {
-            if !holds.is_empty() {
-                self.inbox.hold(&holds).await;
-            }
         };
-        if let (Err(error), ()) = futures::join!(burial, hold) {
-            tracing::error!(error = %crate::ports::chain(&error), "dead letters could not be sent; they come again");
-            back.extend(buried);
-        }
+        // Boxed: as one type they are deeper than the compiler likes to look.
+        let (fates, mut back) = futures::join!(deliver.boxed(), self.flush_all(&sorted.flushes, trip).boxed());
+        back.extend(self.dispose(jobs.into_iter().zip(fates).collect(), sorted.malformed, trip).await);
         back
     }
-}
-
-/// Brings the copies of a delivery together, and sets aside what is not a delivery.
-fn sort(batch: Vec<Received>) -> (Vec<Job>, Vec<Received>) {
-    let (mut jobs, mut malformed) = (Vec::<Job>::new(), Vec::new());
-    for received in batch {
-        let Ok(envelope) = Envelope::decode(&received.body) else {
-            malformed.push(received);
-            continue;
-        };
-        match jobs.iter_mut().find(|job| job.key() == (envelope.endpoint, envelope.message)) {
-            None => jobs.push(Job { envelope, copies: vec![received] }),
-            Some(job) => {
-                if (envelope.round, envelope.woken) > (job.envelope.round, job.envelope.woken) {
-                    job.envelope = envelope;
-                    job.copies.insert(0, received);
-                } else {
-                    job.copies.push(received);
-                }
-            }
-        }
-    }
-    (jobs, malformed)
-}
-
-/// What is redriven later: the same delivery, one round on.
-fn letter(envelope: &Envelope, reason: Reason) -> DeadLetter {
-    let next = Envelope { round: envelope.round + 1, woken: None, ..envelope.clone() };
-    let about = Some((envelope.app, envelope.endpoint, envelope.message));
-    DeadLetter { body: next.encode(), reason, about }
 }

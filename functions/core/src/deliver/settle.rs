@@ -1,14 +1,19 @@
 //! Writing the records of a batch.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use futures::future::join_all;
 
-use super::{Courier, Fate, attempt::Outcome};
+use super::{Courier, Fate, Outcome, Queues, Store, attempt::Attempted, fates::Worked, tend::Lesson};
 use crate::{
     delivery::{Delivery, State},
+    entity::Endpoint,
+    ids::EndpointId,
     outbound::Sender,
-    ports::{Ambient, Deliveries, Inbox, Keys, Unavailable, chain},
+    ports::{Ambient, DeliveryKey, Keys, Known, Unavailable, chain},
 };
 
 /// A waiting record is kept at least this long after its due time.
@@ -16,30 +21,49 @@ pub(super) const KEPT_AFTER_DUE: Duration = Duration::from_hours(7 * 24);
 /// Writers of one delivery that are waited out before giving up.
 const MERGES: usize = 4;
 
-impl<D: Deliveries, I: Inbox, S: Sender, K: Keys, A: Ambient> Courier<D, I, S, K, A> {
-    /// Records every outcome; a job's fate stands only once its record does.
-    pub(super) async fn settle(&self, worked: Vec<Result<Outcome, Fate>>) -> Vec<Fate> {
-        self.list_attempts(&worked).await;
-        let outcomes = || worked.iter().flatten();
-        let done: Vec<Delivery> = outcomes().filter(|o| succeeded(&o.delivery)).map(|o| o.delivery.clone()).collect();
-        let others = outcomes().filter(|outcome| !succeeded(&outcome.delivery));
-        let (lost, others) = futures::join!(self.record_successes(&done), join_all(others.map(|o| self.record(o))));
+impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A> {
+    /// Records every outcome, and what was learned; a job's fate stands only once its record does.
+    pub(super) async fn settle(&self, worked: Vec<Worked>, known: &Known) -> Vec<(usize, Fate)> {
+        let outcomes: Vec<&Outcome> =
+            worked.iter().filter_map(|(_, work)| Some(&work.as_ref().ok()?.outcome)).collect();
+        let (successes, others): (Vec<&Outcome>, Vec<&Outcome>) =
+            outcomes.iter().partition(|outcome| succeeded(&outcome.delivery));
+        futures::join!(self.list_attempts(&outcomes), self.tell(&outcomes, known));
+        let done: Vec<Delivery> = successes.iter().map(|outcome| outcome.delivery.clone()).collect();
+        let recorded = join_all(others.into_iter().map(|outcome| self.record(outcome)));
+        let (lost, others) = futures::join!(self.record_successes(&done), recorded);
+        self.tend_all(&worked, known).await;
         let lost: HashSet<_> = lost.into_iter().collect();
         let mut others = others.into_iter();
-        let fate = |work: Result<Outcome, Fate>| match work {
+        let mut fate = |work: Result<Attempted, Fate>| match work {
             Err(fate) => fate,
-            Ok(outcome) if !succeeded(&outcome.delivery) => others.next().unwrap_or(Fate::Failed),
-            Ok(outcome) if lost.contains(&(outcome.delivery.endpoint, outcome.delivery.message)) => Fate::Failed,
-            Ok(outcome) => outcome.fate,
+            Ok(Attempted { outcome, .. }) if !succeeded(&outcome.delivery) => others.next().unwrap_or(Fate::Failed),
+            Ok(Attempted { outcome, .. }) if lost.contains(&key_of(&outcome.delivery)) => Fate::Failed,
+            Ok(Attempted { outcome, .. }) => outcome.fate,
         };
-        worked.into_iter().map(fate).collect()
+        worked.into_iter().map(|(at, work)| (at, fate(work))).collect()
     }
 
-    async fn record_successes(&self, done: &[Delivery]) -> Vec<crate::ports::DeliveryKey> {
+    /// The last lesson of each endpoint, and above all that it is to be disabled.
+    async fn tend_all(&self, worked: &[Worked], known: &Known) {
+        let mut lessons = BTreeMap::<EndpointId, (&Lesson, Option<&Endpoint>)>::new();
+        for (_, work) in worked {
+            let Ok(Attempted { outcome, lesson: Some(lesson), endpoint }) = work else { continue };
+            let lesson = (lesson, endpoint.as_ref().or_else(|| known.endpoints.get(&outcome.delivery.endpoint)));
+            match lessons.get(&outcome.delivery.endpoint) {
+                Some((Lesson::Disable(_), _)) => {}
+                _ => drop(lessons.insert(outcome.delivery.endpoint, lesson)),
+            }
+        }
+        let lessons = lessons.into_values().filter_map(|(lesson, endpoint)| Some((lesson, endpoint?)));
+        join_all(lessons.map(|(lesson, endpoint)| self.tend(endpoint, lesson, known.owners.get(&endpoint.app)))).await;
+    }
+
+    async fn record_successes(&self, done: &[Delivery]) -> Vec<DeliveryKey> {
         if done.is_empty() {
             return Vec::new();
         }
-        let lost = self.deliveries.record_successes(done).await;
+        let lost = self.store.record_successes(done).await;
         for (endpoint, message) in &lost {
             tracing::error!(msg = %message, %endpoint, "a success could not be recorded; it may be sent again");
         }
@@ -48,23 +72,23 @@ impl<D: Deliveries, I: Inbox, S: Sender, K: Keys, A: Ambient> Courier<D, I, S, K
 
     /// Entries for the attempts that are not found at their message's place. A lost entry hides an attempt from one
     /// list and from nothing else, so it is not worth a repeated request.
-    async fn list_attempts(&self, worked: &[Result<Outcome, Fate>]) {
-        let entry = |outcome: &Outcome| {
+    async fn list_attempts(&self, outcomes: &[&Outcome]) {
+        let entry = |outcome: &&Outcome| {
             let delivery = &outcome.delivery;
             let attempt = delivery.attempts.last().filter(|_| outcome.attempted)?;
             let apart = !delivery.is_in_place(attempt.id);
             apart.then_some((delivery.endpoint, attempt.id, delivery.message, delivery.expires_at))
         };
-        let entries: Vec<_> = worked.iter().flatten().filter_map(entry).collect();
+        let entries: Vec<_> = outcomes.iter().filter_map(entry).collect();
         if entries.is_empty() {
             return;
         }
-        if let Err(error) = self.deliveries.list_attempts(&entries).await {
+        if let Err(error) = self.store.list_attempts(&entries).await {
             tracing::error!(error = %chain(&error), "attempts could not be listed by endpoint");
         }
     }
 
-    async fn record(&self, outcome: &Outcome) -> Fate {
+    pub(super) async fn record(&self, outcome: &Outcome) -> Fate {
         match self.record_or_merge(outcome).await {
             Ok(fate) => fate,
             Err(error) => {
@@ -79,19 +103,19 @@ impl<D: Deliveries, I: Inbox, S: Sender, K: Keys, A: Ambient> Courier<D, I, S, K
     /// Writes the record; where somebody else has written meanwhile, adds this attempt to theirs and leaves the
     /// decision with them.
     async fn record_or_merge(&self, outcome: &Outcome) -> Result<Fate, Unavailable> {
-        if self.deliveries.record(&outcome.delivery).await? {
+        if self.store.record(&outcome.delivery).await? {
             return Ok(outcome.fate);
         }
         let key = (outcome.delivery.endpoint, outcome.delivery.message);
         for _ in 0..MERGES {
-            let Some(mut theirs) = self.deliveries.load(&[key], &[]).await?.deliveries.remove(&key) else { break };
+            let Some(mut theirs) = self.store.load(&[key], &[]).await?.deliveries.remove(&key) else { break };
             let Some(attempt) = outcome.delivery.attempts.last().filter(|_| outcome.attempted) else {
                 return Ok(self.fate_of(&theirs));
             };
             // It was the copy's attempt, not one of the schedule's.
             theirs.keep(attempt.clone());
             theirs.rev += 1;
-            if self.deliveries.record(&theirs).await? {
+            if self.store.record(&theirs).await? {
                 return Ok(self.fate_of(&theirs));
             }
         }
@@ -100,11 +124,17 @@ impl<D: Deliveries, I: Inbox, S: Sender, K: Keys, A: Ambient> Courier<D, I, S, K
 
     fn fate_of(&self, delivery: &Delivery) -> Fate {
         match delivery.state {
-            State::Waiting { due, parked: false } => Fate::Back(self.ambient.now().until(due)),
+            State::Waiting { due, parked: false } | State::Unconfirmed { due, parked: false } => {
+                Fate::Back(self.ambient.now().until(due))
+            }
             State::Failed(reason) => Fate::Buried(reason),
             _ => Fate::Done,
         }
     }
+}
+
+const fn key_of(delivery: &Delivery) -> DeliveryKey {
+    (delivery.endpoint, delivery.message)
 }
 
 const fn succeeded(delivery: &Delivery) -> bool {

@@ -9,7 +9,7 @@ use crate::{
     ids::{AttemptId, EndpointId, MessageId},
     message::Message,
     page::{self, Ask, Page},
-    ports::{Directory, Record},
+    ports::{Directory, Record, Unavailable},
     problem::Problem,
     time::Time,
     token::Caller,
@@ -83,7 +83,7 @@ impl<D: Directory, R: Record> History<'_, D, R> {
         let message = self.find_message(caller, app, message).await?;
         let endpoints = match endpoint {
             Some(segment) => vec![find::endpoint(self.directory, message.app, segment).await?.id],
-            None => everywhere(&message),
+            None => self.everywhere(&message).await?,
         };
         let ask = filter.message.window.ask(ask);
         page::page(&OfMessage { record: self.record, message, endpoints, filter }, ask, false).await
@@ -100,7 +100,7 @@ impl<D: Directory, R: Record> History<'_, D, R> {
         let message = self.find_message(caller, app, message).await?;
         let unknown = || Problem::not_found("Attempt");
         let id: AttemptId = attempt.parse().map_err(|_| unknown())?;
-        let likely = everywhere(&message).into_iter().filter(|endpoint| id.may_be_of(*endpoint));
+        let likely = self.everywhere(&message).await?.into_iter().filter(|endpoint| id.may_be_of(*endpoint));
         let keys: Vec<_> = likely.map(|endpoint| (endpoint, message.id)).collect();
         if keys.is_empty() {
             return Err(unknown());
@@ -112,12 +112,16 @@ impl<D: Directory, R: Record> History<'_, D, R> {
         });
         found.ok_or_else(unknown)
     }
-}
 
-/// Every endpoint a message may have been sent to, in order.
-pub(super) fn everywhere(message: &Message) -> Vec<EndpointId> {
-    let mut all: Vec<_> = message.endpoints.iter().chain(&message.held).copied().collect();
-    all.sort_unstable();
-    all.dedup();
-    all
+    /// Every endpoint a message may have been sent to, in order.
+    pub(super) async fn everywhere(&self, message: &Message) -> Result<Vec<EndpointId>, Unavailable> {
+        let mut all: Vec<_> = message.endpoints.iter().chain(&message.held).copied().collect();
+        if message.fans_out {
+            let pages = self.record.pages(message.app, message.id).await?;
+            all.extend(pages.into_iter().flat_map(|page| page.endpoints.into_iter().chain(page.held)));
+        }
+        all.sort_unstable();
+        all.dedup();
+        Ok(all)
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::{History, MessageFilter, MessageOut, Status, attempts::everywhere, message_out};
+use super::{History, MessageFilter, MessageOut, Status, message_out};
 use crate::{
     delivery::Delivery,
     find,
@@ -68,7 +68,7 @@ impl<D: Directory, R: Record> History<'_, D, R> {
         ask: Ask<EndpointId>,
     ) -> Result<Page<DestinationOut>, Problem> {
         let message = self.find_message(caller, app, message).await?;
-        let endpoints = everywhere(&message);
+        let endpoints = self.everywhere(&message).await?;
         page::page(&Destinations { history: self, message, endpoints }, ask, true).await
     }
 }

@@ -30,15 +30,28 @@ pub struct MessageOut {
 
 /// Shows a message. Without content its payload is `{}`.
 pub fn message_out(message: &Message, with_content: bool) -> MessageOut {
-    let text = if with_content { &message.payload } else { "{}" };
+    let text = if with_content { payload(message) } else { "{}".to_owned() };
     MessageOut {
         event_id: message.event_id.clone(),
         event_type: message.event_type.clone(),
-        payload: RawValue::from_string(text.to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned()),
+        payload: RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned()),
         channels: message.channels.clone(),
         id: message.id,
         timestamp: message.at,
     }
+}
+
+/// A raw payload is shown in an object: clients expect one, and it need not be JSON.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RawOut<'a> {
+    raw_payload: &'a str,
+    content_type: &'a str,
+}
+
+fn payload(message: &Message) -> String {
+    let Some(content_type) = &message.content_type else { return message.payload.to_string() };
+    serde_json::to_string(&RawOut { raw_payload: &message.payload, content_type }).unwrap_or_default()
 }
 
 impl<D: Directory, R: Record> History<'_, D, R> {

@@ -51,7 +51,8 @@ impl Status {
     pub(super) fn of_delivery(delivery: Option<&Delivery>) -> (Self, Option<Time>) {
         match delivery.map(|delivery| delivery.state) {
             None => (Self::Pending, None),
-            Some(State::Waiting { due, .. }) => (Self::Sending, Some(due)),
+            Some(State::Waiting { due, .. } | State::Unconfirmed { due, .. }) => (Self::Sending, Some(due)),
+            Some(State::Held { .. }) => (Self::Sending, None),
             Some(State::Succeeded) => (Self::Success, None),
             Some(State::Failed(_) | State::Canceled(_)) => (Self::Fail, None),
         }

@@ -11,6 +11,9 @@ use crate::{
     token::Caller,
 };
 
+/// Messages per second.
+const PUBLISH_RATES: std::ops::RangeInclusive<u32> = 1..=100_000;
+
 /// The body of POST and PUT.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -24,6 +27,8 @@ pub struct ApplicationIn {
     rate_limit: Option<u16>,
     #[serde(default)]
     metadata: Option<Metadata>,
+    #[serde(default)]
+    delivery: Given<PublishingIn>,
 }
 
 /// The body of PATCH.
@@ -40,9 +45,23 @@ pub struct ApplicationPatch {
     rate_limit: Given<u16>,
     #[serde(default)]
     metadata: Given<Metadata>,
+    #[serde(default)]
+    delivery: Given<PublishingIn>,
 }
 
-fn check(name: Option<&String>, uid: &Given<String>, metadata: Option<&Metadata>) -> Check {
+/// What Postrider adds to the contract's application.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PublishingIn {
+    publish_rate: Given<u32>,
+}
+
+fn check(
+    name: Option<&String>,
+    uid: &Given<String>,
+    metadata: Option<&Metadata>,
+    delivery: Given<PublishingIn>,
+) -> Check {
     let mut check = Check::default();
     if let Some(name) = name {
         if name.is_empty() {
@@ -54,13 +73,20 @@ fn check(name: Option<&String>, uid: &Given<String>, metadata: Option<&Metadata>
     if let Some(metadata) = metadata {
         check.metadata(metadata);
     }
+    if delivery
+        .into_value()
+        .and_then(|given| given.publish_rate.into_value())
+        .is_some_and(|rate| !PUBLISH_RATES.contains(&rate))
+    {
+        check.fail(&["body", "delivery", "publishRate"], "must be 1 to 100000, or be left out");
+    }
     check
 }
 
 impl ApplicationIn {
     /// Checks every rule.
     pub(super) fn check(&self) -> Result<(), Problem> {
-        let mut check = check(Some(&self.name), &self.uid, self.metadata.as_ref());
+        let mut check = check(Some(&self.name), &self.uid, self.metadata.as_ref(), self.delivery);
         check.rates(self.throttle_rate, self.rate_limit);
         check.finish()
     }
@@ -71,6 +97,7 @@ impl ApplicationIn {
         app.name.clone_from(&self.name);
         app.throttle_rate = self.throttle_rate.or(self.rate_limit);
         app.metadata = self.metadata.clone().unwrap_or_default();
+        app.publish_rate = self.delivery.into_value().and_then(|given| given.publish_rate.into_value());
     }
 
     /// A new application.
@@ -81,6 +108,7 @@ impl ApplicationIn {
             uid: None,
             name: String::new(),
             throttle_rate: None,
+            publish_rate: None,
             metadata: Metadata::new(),
             created_at: id.time(),
             updated_at: id.time(),
@@ -94,7 +122,7 @@ impl ApplicationIn {
 impl ApplicationPatch {
     /// Checks every rule.
     pub(super) fn check(&self) -> Result<(), Problem> {
-        let mut check = check(self.name.as_ref(), &self.uid, self.metadata.value());
+        let mut check = check(self.name.as_ref(), &self.uid, self.metadata.value(), self.delivery);
         check.rates(self.throttle_rate.into_value(), self.rate_limit.into_value());
         check.finish()
     }
@@ -107,5 +135,10 @@ impl ApplicationPatch {
         self.uid.clone().apply(&mut app.uid);
         self.throttle_rate.or(self.rate_limit).apply(&mut app.throttle_rate);
         self.metadata.clone().apply_or_default(&mut app.metadata);
+        match self.delivery {
+            Given::Absent => {}
+            Given::Null => app.publish_rate = None,
+            Given::Value(given) => given.publish_rate.apply(&mut app.publish_rate),
+        }
     }
 }

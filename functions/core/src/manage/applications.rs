@@ -7,13 +7,14 @@ use crate::{
     entity::Application,
     find,
     ids::{AppId, Id as _, Ksuid},
+    outbound::Sender,
     page::{self, Ask, Batch, List, Page, Part},
-    ports::{Ambient, Directory, Keys, Saved, Scan},
+    ports::{Ambient, Directory, Jobs, Keys, Saved, Scan},
     problem::Problem,
     token::Caller,
 };
 
-impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
+impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A, S, J> {
     /// The organization's applications by id.
     pub async fn applications(
         &self,

@@ -2,15 +2,15 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use url::Url;
 
+use super::{manner_in::MannerIn, target_url::url};
 use crate::{
     entity::{Endpoint, Metadata},
     given::{Given, not_null},
     ids::{EndpointId, Id as _},
     problem::Problem,
-    rules::{Check, URL_LIMIT},
-    secret::SigningSecret,
+    rules::Check,
+    secret::{KeyType, SigningSecret},
 };
 
 /// Channels of an endpoint.
@@ -42,13 +42,15 @@ pub struct EndpointIn {
     rate_limit: Option<u16>,
     #[serde(default)]
     metadata: Option<Metadata>,
+    #[serde(default)]
+    delivery: Given<MannerIn>,
     /// Looked at by POST only.
     #[serde(default)]
     secret: Value,
 }
 
-/// The body of PATCH.
-#[derive(Debug, Clone, Deserialize)]
+/// The body of PATCH. Not `Debug`: it may hold a secret.
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointPatch {
     #[serde(default, deserialize_with = "not_null")]
@@ -71,6 +73,8 @@ pub struct EndpointPatch {
     rate_limit: Given<u16>,
     #[serde(default)]
     metadata: Given<Metadata>,
+    #[serde(default)]
+    delivery: Given<MannerIn>,
 }
 
 /// A change of an endpoint that satisfies every rule that needs no look at other things.
@@ -95,9 +99,17 @@ impl EndpointIn {
         if let Some(metadata) = &self.metadata {
             check.metadata(metadata);
         }
+        manner(&mut check, &mut self.delivery, plain_http);
         let secret = if with_secret { secret_of(&mut check, &self.secret) } else { None };
+        if secret.as_ref().is_some_and(|key| self.key_type().is_some_and(|kind| kind != key.key_type())) {
+            check.fail(&["body", "delivery", "keyType"], "is not the kind of the key that was given");
+        }
         check.finish()?;
         Ok(Checked { body: self, secret })
+    }
+
+    fn key_type(&self) -> Option<KeyType> {
+        self.delivery.value().and_then(MannerIn::key_type)
     }
 }
 
@@ -119,6 +131,7 @@ impl EndpointPatch {
         if let Some(metadata) = self.metadata.value() {
             check.metadata(metadata);
         }
+        manner(&mut check, &mut self.delivery, plain_http);
         check.finish()?;
         Ok(Checked { body: self, secret: None })
     }
@@ -148,6 +161,16 @@ impl Checked<EndpointIn> {
     pub(super) const fn uid(&self) -> &Given<String> {
         &self.body.uid
     }
+
+    /// How to deliver, as it was given: in place of whatever was.
+    pub(super) const fn delivery(&self) -> Option<&MannerIn> {
+        self.body.delivery.value()
+    }
+
+    /// The type of a signing key that the caller does not bring.
+    pub(super) fn key_type(&self) -> KeyType {
+        self.body.key_type().unwrap_or_default()
+    }
 }
 
 impl Checked<EndpointPatch> {
@@ -169,33 +192,17 @@ impl Checked<EndpointPatch> {
         body.throttle_rate.or(body.rate_limit).apply(&mut endpoint.throttle_rate);
         body.metadata.apply_or_default(&mut endpoint.metadata);
     }
-}
 
-/// Normalizes the URL. Whether its address may be reached is asked at delivery: names change.
-fn url(check: &mut Check, text: &mut String, plain_http: bool) {
-    match normalized(text, plain_http) {
-        Ok(url) => *text = url,
-        Err(why) => check.fail(&["body", "url"], why),
+    /// How to deliver, as it was given.
+    pub(super) const fn delivery(&self) -> &Given<MannerIn> {
+        &self.body.delivery
     }
 }
 
-fn normalized(text: &str, plain_http: bool) -> Result<String, &'static str> {
-    if text.len() > URL_LIMIT {
-        return Err("must be at most 4096 bytes");
+fn manner(check: &mut Check, manner: &mut Given<MannerIn>, plain_http: bool) {
+    if let Some(manner) = manner.value_mut() {
+        manner.check(check, plain_http);
     }
-    if text.chars().any(char::is_control) {
-        return Err("must not hold control characters");
-    }
-    let mut url = Url::parse(text).map_err(|_| "must be an absolute URL, such as https://example.com/webhooks")?;
-    match url.scheme() {
-        "https" => {}
-        "http" if plain_http => {}
-        "http" => return Err("must begin with https://"),
-        _ => return Err("must be an https URL"),
-    }
-    // A fragment is never sent.
-    url.set_fragment(None);
-    if url.as_str().len() > URL_LIMIT { Err("must be at most 4096 bytes when encoded") } else { Ok(url.into()) }
 }
 
 fn version(check: &mut Check, version: Option<u16>) {
@@ -242,9 +249,5 @@ fn secret_of(check: &mut Check, given: &Value) -> Option<SigningSecret> {
 
 /// A signing secret that the caller brings, at `body.<field>`.
 pub(super) fn secret(check: &mut Check, field: &str, text: &str) -> Option<SigningSecret> {
-    if text.starts_with("whsk_") {
-        check.fail(&["body", field], "asymmetric secrets (whsk_) are not supported yet; use whsec_");
-        return None;
-    }
     text.parse().map_err(|why: crate::secret::InvalidSecret| check.fail(&["body", field], why.to_string())).ok()
 }

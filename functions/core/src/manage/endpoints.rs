@@ -1,26 +1,27 @@
 //! Endpoints.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
-use super::{
-    EndpointIn, EndpointOut, EndpointPatch, Made, Manager, TRIES, audit, busy, endpoint_in::Checked, touched,
-    uid_of_put, written,
-};
+use super::{EndpointIn, EndpointOut, EndpointPatch, Made, Manager, TRIES, audit, busy, touched, uid_of_put, written};
 use crate::{
-    entity::{Endpoint, Metadata, Secrets},
+    entity::Endpoint,
     find,
+    given::Given,
+    health::Health,
     ids::{AppId, EndpointId, Id as _, Ksuid},
+    manner::Manner,
+    operational::Subject,
+    outbound::Sender,
     page::{self, Ask, Batch, List, Page, Part},
-    ports::{Ambient, Directory, Keys, Scan},
+    ports::{Ambient, Directory, Jobs, Keys, Scan},
     problem::Problem,
-    secret::SigningSecret,
     token::Caller,
 };
 
 /// Names listed in an answer about missing event types.
 const NAMED_MISSING: usize = 10;
 
-impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
+impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A, S, J> {
     /// An application's endpoints by id.
     pub async fn endpoints(
         &self,
@@ -51,64 +52,11 @@ impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
         app: &str,
         body: EndpointIn,
     ) -> Result<EndpointOut, Problem> {
-        let app = find::application(self.directory, caller, app).await?.id;
+        let app = find::application(self.directory, caller, app).await?;
         let body = body.check(self.plain_http, true)?;
         self.must_exist(caller, body.event_types()).await?;
         let uid = body.uid().value().cloned();
-        Ok(self.insert_endpoint(caller, app, id, &body, uid).await?.into())
-    }
-
-    async fn insert_endpoint(
-        &self,
-        caller: &Caller,
-        app: AppId,
-        id: Ksuid,
-        body: &Checked<EndpointIn>,
-        uid: Option<String>,
-    ) -> Result<Endpoint, Problem> {
-        let new = self.new_endpoint(app, id, body, uid).await?;
-        for _ in 0..TRIES {
-            if written(self.directory.save_endpoint(&new, None).await?, uid_taken)? {
-                audit!("endpoint.created", caller, app = %app, endpoint = %new.id);
-                return Ok(new);
-            }
-            // What stands under its id is an earlier try's.
-            if let Some(own) = self.directory.endpoint(app, new.id).await? {
-                return Ok(own);
-            }
-        }
-        Err(busy())
-    }
-
-    async fn new_endpoint(
-        &self,
-        app: AppId,
-        id: Ksuid,
-        body: &Checked<EndpointIn>,
-        uid: Option<String>,
-    ) -> Result<Endpoint, Problem> {
-        let secret = body.secret.clone().unwrap_or_else(|| SigningSecret::generate(self.ambient.random()));
-        let current = self.seal(&secret, EndpointId::from_ksuid(id)).await?;
-        let mut endpoint = Endpoint {
-            id: EndpointId::from_ksuid(id),
-            app,
-            uid: None,
-            url: String::new(),
-            version: 1,
-            description: String::new(),
-            disabled: false,
-            event_types: None,
-            channels: None,
-            throttle_rate: None,
-            metadata: Metadata::new(),
-            headers: BTreeMap::new(),
-            secrets: Secrets { current, old: Vec::new() },
-            created_at: id.time(),
-            updated_at: id.time(),
-            rev: 1,
-        };
-        body.fill(&mut endpoint, uid);
-        Ok(endpoint)
+        Ok(self.insert_endpoint(caller, &app, id, &body, uid).await?.into())
     }
 
     /// Replaces an endpoint, except for its secrets and headers; or creates one under `id`.
@@ -120,20 +68,23 @@ impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
         segment: &str,
         body: EndpointIn,
     ) -> Result<Made<EndpointOut>, Problem> {
-        let app = find::application(self.directory, caller, app).await?.id;
+        let app = find::application(self.directory, caller, app).await?;
         let body = body.check(self.plain_http, false)?;
         self.must_exist(caller, body.event_types()).await?;
         let uid = uid_of_put(body.uid(), segment, EndpointId::PREFIX);
         for _ in 0..TRIES {
-            let Some(old) = find::endpoint_if_any(self.directory, app, segment).await? else {
+            let Some(old) = find::endpoint_if_any(self.directory, app.id, segment).await? else {
                 if uid.is_none() {
                     return Err(Problem::not_found("Endpoint"));
                 }
-                return Ok(Made::Created(self.insert_endpoint(caller, app, id, &body, uid).await?.into()));
+                return Ok(Made::Created(self.insert_endpoint(caller, &app, id, &body, uid).await?.into()));
             };
             let mut new = old.clone();
             body.fill(&mut new, uid.clone());
+            new.delivery = self.manner(body.delivery(), Manner::default(), &old.delivery.auth, old.id).await?;
+            self.ask_consent(&mut new, Some(&old)).await?;
             if self.replace_endpoint(caller, &mut new, &old).await? {
+                self.tell(Subject::from(&app).endpoint_updated(&new)).await;
                 return Ok(Made::Existing(new.into()));
             }
         }
@@ -148,14 +99,22 @@ impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
         segment: &str,
         patch: EndpointPatch,
     ) -> Result<EndpointOut, Problem> {
-        let app = find::application(self.directory, caller, app).await?.id;
+        let app = find::application(self.directory, caller, app).await?;
         let patch = patch.check(self.plain_http)?;
         self.must_exist(caller, patch.event_types()).await?;
-        let changed = self.change_endpoint(caller, app, segment, |endpoint| {
-            patch.apply(endpoint);
-            Ok(())
-        });
-        Ok(changed.await?.into())
+        for _ in 0..TRIES {
+            let old = find::endpoint(self.directory, app.id, segment).await?;
+            let mut new = old.clone();
+            patch.apply(&mut new);
+            let base = if matches!(patch.delivery(), Given::Null) { Manner::default() } else { new.delivery };
+            new.delivery = self.manner(patch.delivery().value(), base, &old.delivery.auth, old.id).await?;
+            self.ask_consent(&mut new, Some(&old)).await?;
+            if self.replace_endpoint(caller, &mut new, &old).await? {
+                self.tell(Subject::from(&app).endpoint_updated(&new)).await;
+                return Ok(new.into());
+            }
+        }
+        Err(busy())
     }
 
     /// Makes a change, again if somebody else wrote in between.
@@ -183,6 +142,7 @@ impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
         new: &mut Endpoint,
         old: &Endpoint,
     ) -> Result<bool, Problem> {
+        try_anew(new, old);
         new.rev = old.rev + 1;
         new.updated_at = touched(self.ambient.now(), old.updated_at);
         let done = written(self.directory.save_endpoint(new, Some(old)).await?, uid_taken)?;
@@ -194,11 +154,12 @@ impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
 
     /// Deletes an endpoint; its uid is free again.
     pub async fn delete_endpoint(&self, caller: &Caller, app: &str, segment: &str) -> Result<(), Problem> {
-        let app = find::application(self.directory, caller, app).await?.id;
+        let app = find::application(self.directory, caller, app).await?;
         for _ in 0..TRIES {
-            let old = find::endpoint(self.directory, app, segment).await?;
+            let old = find::endpoint(self.directory, app.id, segment).await?;
             if written(self.directory.delete_endpoint(&old).await?, busy)? {
-                audit!("endpoint.deleted", caller, app = %app, endpoint = %old.id);
+                audit!("endpoint.deleted", caller, app = %app.id, endpoint = %old.id);
+                self.tell(Subject::from(&app).endpoint_deleted(&old)).await;
                 return Ok(());
             }
         }
@@ -221,8 +182,22 @@ impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
     }
 }
 
-fn uid_taken() -> Problem {
+pub(super) fn uid_taken() -> Problem {
     Problem::conflict("An endpoint with this uid exists already in the application")
+}
+
+/// Whoever mends an endpoint wants to see it tried at once: what was known against it is forgotten.
+fn try_anew(new: &mut Endpoint, old: &Endpoint) {
+    let is_mended = new.url != old.url
+        || new.delivery != old.delivery
+        || new.secrets != old.secrets
+        || new.headers != old.headers
+        || (old.disabled && !new.disabled);
+    if is_mended {
+        // One that stays disabled is so for the same reason.
+        let disabled = old.health.disabled.filter(|_| new.disabled);
+        new.health = Health { disabled, ..Health::default() };
+    }
 }
 
 struct Endpoints<'a, D> {

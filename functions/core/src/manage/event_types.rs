@@ -6,8 +6,9 @@ use super::{EventTypeIn, EventTypeOut, EventTypePatch, Made, Manager, TRIES, Typ
 use crate::{
     entity::EventType,
     ids::Ksuid,
+    outbound::Sender,
     page::{self, Ask, Batch, List, Page, Part},
-    ports::{Ambient, Directory, Keys, Scan},
+    ports::{Ambient, Directory, Jobs, Keys, Scan},
     problem::Problem,
     rules::is_name,
     token::Caller,
@@ -27,7 +28,7 @@ pub(super) const fn is_visible(kind: &EventType, caller: &Caller) -> bool {
     caller.app.is_none() || kind.feature_flag.is_none()
 }
 
-impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
+impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A, S, J> {
     /// The organization's event types by name.
     pub async fn event_types(
         &self,

@@ -11,7 +11,8 @@ use super::Manager;
 use crate::{
     entity::Endpoint,
     find,
-    ports::{Ambient, Directory, Keys},
+    outbound::Sender,
+    ports::{Ambient, Directory, Jobs, Keys},
     problem::Problem,
     rules::{Check, NAME_LIMIT},
     token::Caller,
@@ -20,7 +21,7 @@ use crate::{
 /// Headers of an endpoint.
 const MOST: usize = 50;
 /// Longest value, in bytes.
-const VALUE_LIMIT: usize = 4_096;
+pub(super) const VALUE_LIMIT: usize = 4_096;
 /// Names and values together, in bytes.
 const TOTAL_LIMIT: usize = 65_536;
 
@@ -76,7 +77,7 @@ pub struct HeadersOut {
     pub sensitive: Vec<String>,
 }
 
-impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
+impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A, S, J> {
     /// An endpoint's headers.
     pub async fn headers(&self, caller: &Caller, app: &str, segment: &str) -> Result<HeadersOut, Problem> {
         let all = self.find_endpoint(caller, app, segment).await?.headers;
@@ -161,7 +162,7 @@ fn check_size(headers: &BTreeMap<String, String>) -> Result<(), Problem> {
 }
 
 /// A token of RFC 9110, section 5.6.2, that is free to be set.
-fn check_name(name: &str) -> Result<(), &'static str> {
+pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || name.len() > NAME_LIMIT || !name.bytes().all(is_token) {
         return Err("not a header name of 1 to 256 characters");
@@ -173,7 +174,7 @@ fn check_name(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn check_value(value: &str) -> Result<(), &'static str> {
+pub(super) fn check_value(value: &str) -> Result<(), &'static str> {
     if value.len() > VALUE_LIMIT {
         return Err("its value must be at most 4096 bytes");
     }

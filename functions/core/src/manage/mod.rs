@@ -12,7 +12,8 @@ use crate::{
     given::Given,
     ids::EndpointId,
     keyring::{KeyError, Sealed},
-    ports::{Ambient, Directory, Keys, Saved, Unavailable},
+    outbound::Sender,
+    ports::{Ambient, Directory, Jobs, Keys, Saved, Unavailable},
     problem::Problem,
     rules::is_name,
     secret::SigningSecret,
@@ -21,13 +22,20 @@ use crate::{
 
 mod application_in;
 mod applications;
+mod auth_in;
+mod consent;
 mod endpoint_in;
 mod endpoints;
 mod event_type_in;
 mod event_types;
 mod headers;
+mod manner_in;
+mod manner_out;
+mod new_endpoint;
 mod secrets;
 mod shown;
+mod target_url;
+mod telling;
 #[cfg(test)]
 mod tests;
 
@@ -44,15 +52,21 @@ const TRIES: usize = 5;
 
 /// The use cases, over the ports.
 #[derive(Debug)]
-pub struct Manager<'a, D, K, A> {
+pub struct Manager<'a, D, K, A, S, J> {
     /// Where things are stored.
     pub directory: &'a D,
     /// Seals and opens secrets.
     pub keys: &'a K,
     /// Time and randomness.
     pub ambient: &'a A,
+    /// Asks receivers for their consent.
+    pub sender: &'a S,
+    /// Takes operational webhooks.
+    pub jobs: &'a J,
     /// Whether endpoints may use `http`: only where networks are allow-listed.
     pub plain_http: bool,
+    /// As whom receivers are asked for their consent.
+    pub origin: &'a str,
 }
 
 /// What became of a call that may create.
@@ -81,7 +95,7 @@ impl<T> Made<T> {
     }
 }
 
-impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
+impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A, S, J> {
     /// Opens a secret, also one that was sealed with a key newer than the cached keyring.
     async fn open(&self, sealed: &Sealed, endpoint: EndpointId) -> Result<SigningSecret, Problem> {
         let opened = match self.keys.keyring(None).await?.open(sealed, endpoint) {

@@ -10,10 +10,12 @@ use crate::{
     find,
     ids::EndpointId,
     keyring::Sealed,
-    ports::{Ambient, Directory, Keys},
+    operational::Subject,
+    outbound::Sender,
+    ports::{Ambient, Directory, Jobs, Keys},
     problem::Problem,
     rules::Check,
-    secret::SigningSecret,
+    secret::{KeyType, SigningSecret},
     time::Time,
     token::Caller,
 };
@@ -31,29 +33,50 @@ pub struct Rotation {
     key: Option<String>,
     #[serde(default)]
     grace_period_seconds: Option<u32>,
+    #[serde(default)]
+    delivery: Option<Generated>,
 }
 
-/// The current secret, revealed.
+/// What kind of key is generated, if none is brought. Beside the contract, like `delivery` on an endpoint.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Generated {
+    #[serde(default)]
+    key_type: Option<KeyType>,
+}
+
+/// A rotation that satisfies the rules.
+struct Wanted {
+    key: Option<SigningSecret>,
+    kind: Option<KeyType>,
+    grace: Duration,
+}
+
+/// What verifies the signatures: the current symmetric key, or the public half of the current pair.
 #[derive(Serialize)]
 pub struct SecretOut {
     key: String,
 }
 
 impl Rotation {
-    fn check(&self) -> Result<(Option<SigningSecret>, Duration), Problem> {
+    fn check(&self) -> Result<Wanted, Problem> {
         let mut check = Check::default();
         let key = self.key.as_deref().and_then(|text| endpoint_in::secret(&mut check, "key", text));
         let grace = self.grace_period_seconds.unwrap_or(DEFAULT_GRACE_SECS);
         if grace > LONGEST_GRACE_SECS {
             check.fail(&["body", "gracePeriodSeconds"], format!("must be 0 to {LONGEST_GRACE_SECS}"));
         }
+        let kind = self.delivery.as_ref().and_then(|delivery| delivery.key_type);
+        if key.as_ref().is_some_and(|key| kind.is_some_and(|kind| kind != key.key_type())) {
+            check.fail(&["body", "delivery", "keyType"], "is not the kind of the key that was given");
+        }
         check.finish()?;
-        Ok((key, Duration::from_secs(u64::from(grace))))
+        Ok(Wanted { key, kind, grace: Duration::from_secs(u64::from(grace)) })
     }
 }
 
-impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
-    /// The secret that signs first.
+impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A, S, J> {
+    /// The secret that signs first, as far as a receiver needs it: of a pair, never the private half.
     pub async fn secret(&self, caller: &Caller, app: &str, segment: &str) -> Result<SecretOut, Problem> {
         let endpoint = self.find_endpoint(caller, app, segment).await?;
         let secret = self.open(&endpoint.secrets.current, endpoint.id).await?;
@@ -66,10 +89,11 @@ impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
     /// To repeat it is harmless: the same key again changes nothing, and a generated key that the caller never saw
     /// only signs in addition until its grace ends.
     pub async fn rotate(&self, caller: &Caller, app: &str, segment: &str, wanted: &Rotation) -> Result<(), Problem> {
-        let app = find::application(self.directory, caller, app).await?.id;
-        let (key, grace) = wanted.check()?;
+        let application = find::application(self.directory, caller, app).await?;
+        let app = application.id;
+        let wanted = wanted.check()?;
         let endpoint = find::endpoint(self.directory, app, segment).await?;
-        let key = key.unwrap_or_else(|| SigningSecret::generate(self.ambient.random()));
+        let key = self.new_key(&wanted, &endpoint).await?;
         let sealed = self.seal(&key, endpoint.id).await?;
         let mut read = Some(endpoint);
         for _ in 0..TRIES {
@@ -82,13 +106,33 @@ impl<D: Directory, K: Keys, A: Ambient> Manager<'_, D, K, A> {
             }
             let mut new = old.clone();
             self.forget(&mut new, &key).await?;
-            replace(&mut new, sealed.clone(), self.ambient.now(), grace)?;
+            replace(&mut new, sealed.clone(), self.ambient.now(), wanted.grace)?;
             if self.replace_endpoint(caller, &mut new, &old).await? {
                 audit!("endpoint.secret.rotated", caller, app = %app, endpoint = %old.id);
+                self.tell(Subject::from(&application).endpoint_updated(&new)).await;
                 return Ok(());
             }
         }
         Err(busy())
+    }
+
+    /// The key that was brought, or a generated one; without another wish, of the kind that the endpoint has.
+    async fn new_key(&self, wanted: &Wanted, endpoint: &Endpoint) -> Result<SigningSecret, Problem> {
+        if let Some(key) = &wanted.key {
+            return Ok(key.clone());
+        }
+        let kind = match wanted.kind {
+            Some(kind) => kind,
+            None => self.open(&endpoint.secrets.current, endpoint.id).await?.key_type(),
+        };
+        Ok(self.generate(kind))
+    }
+
+    pub(super) fn generate(&self, kind: KeyType) -> SigningSecret {
+        match kind {
+            KeyType::HmacSha256 => SigningSecret::generate(self.ambient.random()),
+            KeyType::Ed25519 => SigningSecret::generate_asymmetric(self.ambient.random()),
+        }
     }
 
     async fn is(&self, sealed: &Sealed, key: &SigningSecret, endpoint: EndpointId) -> Result<bool, Problem> {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::manner_out::MannerOut;
 use crate::{
     entity::{Application, Endpoint, EventType, Metadata},
     ids::{AppId, EndpointId},
@@ -22,8 +23,16 @@ pub struct ApplicationOut {
     #[serde(skip_serializing_if = "Option::is_none")]
     rate_limit: Option<u16>,
     metadata: Metadata,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<PublishingOut>,
     created_at: Time,
     updated_at: Time,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PublishingOut {
+    publish_rate: u32,
 }
 
 impl From<Application> for ApplicationOut {
@@ -35,6 +44,7 @@ impl From<Application> for ApplicationOut {
             throttle_rate: app.throttle_rate,
             rate_limit: app.throttle_rate,
             metadata: app.metadata,
+            delivery: app.publish_rate.map(|publish_rate| PublishingOut { publish_rate }),
             created_at: app.created_at,
             updated_at: app.updated_at,
         }
@@ -86,12 +96,15 @@ pub struct EndpointOut {
     #[serde(flatten)]
     row: EndpointRow,
     metadata: Metadata,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<MannerOut>,
 }
 
 impl From<Endpoint> for EndpointOut {
     fn from(mut endpoint: Endpoint) -> Self {
         let metadata = std::mem::take(&mut endpoint.metadata);
-        Self { row: endpoint.into(), metadata }
+        let delivery = MannerOut::of(&endpoint);
+        Self { row: endpoint.into(), metadata, delivery }
     }
 }
 

@@ -3,8 +3,8 @@
 use super::{Memory, State, verdict};
 use crate::{
     entity::{Application, Endpoint, EventType},
-    ids::{AppId, EndpointId, OrgId},
-    ports::{Directory, Saved, Scan, Subscribers, Unavailable},
+    ids::{AppId, EndpointId, Id as _, Ksuid, OrgId},
+    ports::{Audience, Directory, Saved, Scan, Subscribers, Unavailable},
 };
 
 impl Directory for Memory {
@@ -122,15 +122,38 @@ impl Directory for Memory {
 }
 
 impl Subscribers for Memory {
-    async fn subscribers(&self, app: AppId) -> Result<Option<(Application, Vec<Endpoint>)>, Unavailable> {
+    async fn subscribers(&self, app: AppId) -> Result<Option<Audience>, Unavailable> {
         let state = self.state();
-        let endpoints = state.endpoints.values().filter(|endpoint| endpoint.app == app).cloned().collect();
-        Ok(state.applications.get(&app).map(|found| (found.clone(), endpoints)))
+        let of_app = state.endpoints.range(first(app)..);
+        let mut endpoints: Vec<_> =
+            of_app.take_while(|((of, _), _)| *of == app).take(ONE_QUERY + 1).map(|(_, found)| found.clone()).collect();
+        let complete = endpoints.len() <= ONE_QUERY;
+        endpoints.truncate(ONE_QUERY);
+        Ok(state.applications.get(&app).map(|found| Audience { application: found.clone(), endpoints, complete }))
+    }
+
+    async fn endpoints_after(
+        &self,
+        app: AppId,
+        after: Option<EndpointId>,
+        limit: usize,
+    ) -> Result<Option<Vec<Endpoint>>, Unavailable> {
+        let state = self.state();
+        let of_app = state.endpoints.range(first(app)..).take_while(|((of, _), _)| *of == app);
+        let found = of_app.filter(|((_, id), _)| after.is_none_or(|after| *id > after)).take(limit);
+        Ok(state.applications.contains_key(&app).then(|| found.map(|(_, endpoint)| endpoint.clone()).collect()))
     }
 
     async fn application_id(&self, org: &OrgId, uid: &str) -> Result<Option<AppId>, Unavailable> {
         Ok(self.state().application_with(org, Some(uid)))
     }
+}
+
+/// Endpoints that one query gives.
+const ONE_QUERY: usize = 1_000;
+
+fn first(app: AppId) -> (AppId, EndpointId) {
+    (app, EndpointId::from_ksuid(Ksuid::from_bytes([0; 20])))
 }
 
 impl State {

@@ -10,16 +10,22 @@ use std::{
 
 use crate::{
     claim::{Claim, ClaimKey},
+    confirm::Confirmation,
     delivery::Delivery,
     entity::{Application, Endpoint, EventType},
     ids::{AppId, AttemptId, EndpointId, Id as _, Ksuid, MessageId, OrgId},
+    job::Job,
     keyring::Keyring,
     message::Message,
-    ports::{Ambient, Claims, DeliveryKey, Keys, Messages, Record, Saved, Span, Unavailable},
+    ports::{
+        Ambient, Claims, Confirming, DeliveryKey, FanPage, Jobs, Keys, Messages, Paced, Record, Saved, Span,
+        Unavailable,
+    },
     time::Time,
 };
 
 mod directory;
+mod publishing;
 
 /// Both tables.
 #[derive(Debug, Default)]
@@ -42,8 +48,16 @@ pub struct State {
     pub messages: BTreeMap<(AppId, MessageId), Message>,
     /// Records of deliveries.
     pub deliveries: BTreeMap<DeliveryKey, Delivery>,
+    /// Attempts that were confirmed before they were recorded.
+    pub confirmed: BTreeMap<DeliveryKey, AttemptId>,
     /// Attempts with an entry of their own.
     pub listed: BTreeMap<(EndpointId, AttemptId), MessageId>,
+    /// Recorded pages of large fan-outs.
+    pub pages: BTreeMap<(AppId, MessageId, u32), FanPage>,
+    /// The next free slot of each rate.
+    pub paces: HashMap<Paced, Time>,
+    /// Jobs that were submitted.
+    pub jobs: Vec<Job>,
 }
 
 impl Memory {
@@ -77,6 +91,10 @@ impl Ambient for Bench {
         Time::from_micros(self.micros.load(Ordering::Relaxed))
     }
 
+    async fn sleep(&self, time: std::time::Duration) {
+        self.pass(time);
+    }
+
     fn fill(&self, bytes: &mut [u8]) {
         let number = self.drawn.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         bytes.fill(0x5a);
@@ -90,6 +108,13 @@ impl Ambient for Bench {
 impl Keys for Keyring {
     async fn keyring(&self, _wanted: Option<&str>) -> Result<Keyring, Unavailable> {
         Ok(self.clone())
+    }
+}
+
+impl Jobs for Memory {
+    async fn submit(&self, jobs: &[Job]) -> Result<(), Unavailable> {
+        self.state().jobs.extend_from_slice(jobs);
+        Ok(())
     }
 }
 
@@ -158,6 +183,21 @@ impl Record for Memory {
         let state = self.state();
         let all = state.listed.iter().filter(|((of, _), _)| *of == endpoint);
         Ok(select(all.map(|((_, id), message)| (id.ksuid(), (*id, *message))), span))
+    }
+}
+
+impl Confirming for Memory {
+    async fn confirm(&self, delivery: &Delivery) -> Result<bool, Unavailable> {
+        let mut state = self.state();
+        let standing = state.deliveries.get_mut(&(delivery.endpoint, delivery.message));
+        let Some(standing) = standing.filter(|standing| standing.rev + 1 == delivery.rev) else { return Ok(false) };
+        standing.clone_from(delivery);
+        Ok(true)
+    }
+
+    async fn note_confirmation(&self, confirmation: &Confirmation) -> Result<(), Unavailable> {
+        self.state().confirmed.insert((confirmation.endpoint, confirmation.message), confirmation.attempt);
+        Ok(())
     }
 }
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 use futures::executor::block_on;
 use postrider_core::{
     claim::ClaimKey,
+    compose,
     deliver::{Courier, Received, Settings},
     delivery::{Reason, State},
     message::Envelope,
-    ports::Ambient as _,
+    ports::{Ambient as _, Way},
     publish::{Draft, Publisher, Repeatable},
     wake::Waker,
 };
@@ -32,12 +33,18 @@ fn published(script: &[u16]) -> World {
     world
 }
 
-/// One function instance takes every visible message, as SQS would hand them out.
+/// One function instance takes every visible message of a queue, as SQS would hand them out.
 fn receive(world: &World, schedule: &str) {
+    for way in [Way::Prompt, Way::Retry] {
+        receive_from(world, schedule, way);
+    }
+}
+
+fn receive_from(world: &World, schedule: &str, way: Way) {
     let batch: Vec<Queued> = {
         let mut inner = world.lock();
         let now = inner.now;
-        let visible = inner.queue.iter_mut().filter(|queued| queued.visible <= now);
+        let visible = inner.queue.iter_mut().filter(|queued| queued.way == way && queued.visible <= now);
         visible
             .map(|queued| {
                 queued.visible = now.plus(VISIBILITY);
@@ -51,7 +58,13 @@ fn receive(world: &World, schedule: &str) {
         attempt_timeout: Duration::from_secs(15),
         park_after: Duration::from_mins(15),
         max_receives: 100,
-        user_agent: "test".to_owned(),
+        disable_after: Duration::from_hours(120),
+        compose: compose::Settings {
+            user_agent: "test".to_owned(),
+            event_type_header: "webhook-event-type".to_owned(),
+            source: String::new(),
+        },
+        api_url: "https://api.example".to_owned(),
     };
     let courier = Courier::new(world.clone(), world.clone(), world.clone(), world.clone(), world.clone(), settings);
     let received = batch.iter().map(|queued| Received {
@@ -61,7 +74,7 @@ fn receive(world: &World, schedule: &str) {
         body: queued.body.clone(),
     });
     let deadline = world.now().plus(Duration::from_secs(30));
-    let back = block_on(courier.handle(received.collect(), deadline));
+    let back = block_on(courier.handle(received.collect(), way, deadline));
     // A function that died acknowledges nothing.
     if !world.revive() {
         let gone = |queued: &Queued| batch.iter().any(|b| b.id == queued.id) && !back.contains(&queued.id.to_string());
@@ -70,7 +83,7 @@ fn receive(world: &World, schedule: &str) {
 }
 
 fn wake(world: &World) {
-    let waker = Waker::new(world.clone(), world.clone(), world.clone());
+    let waker = Waker::new(world.clone(), world.clone(), world.clone(), 10);
     let _ = block_on(waker.run(world.now().plus(Duration::from_secs(45))));
     world.revive();
 }
@@ -148,7 +161,7 @@ fn the_exhausted_are_in_the_dead_letter_queue_and_come_back_by_redrive() {
         let letters = std::mem::take(&mut world.lock().dead);
         for (n, letter) in letters.into_iter().enumerate() {
             let visible = world.now();
-            world.lock().queue.push(Queued { id: n as u64, body: letter.body, visible, receives: 0 });
+            world.lock().queue.push(Queued { id: n as u64, way: Way::Prompt, body: letter.body, visible, receives: 0 });
         }
         let before = world.lock().sent.len();
         drain(world, "5s");

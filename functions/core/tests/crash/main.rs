@@ -1,5 +1,4 @@
-//! What a crash at every `.await` leaves behind, call by call: the promises of publishing, delivering and waking.
+//! What a crash at every `.await` leaves behind, call by call: the promises of delivering and waking.
 
 mod deliver;
-mod publish;
 mod world;

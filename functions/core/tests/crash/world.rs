@@ -12,12 +12,13 @@ use postrider_core::{
     delivery::{Delivery, State},
     entity::{Application, Endpoint, Secrets},
     ids::{AppId, AttemptId, EndpointId, Id as _, Ksuid, MessageId, OrgId},
+    job::Job,
     keyring::Keyring,
-    message::{Envelope, Message},
+    message::Message,
     outbound::{Answer, Exchange, Outbound, Sender},
     ports::{
-        Ambient, Claims, DeadLetter, Deliveries, DeliveryKey, Inbox, Keys, Known, LANES, Messages, Outbox, Parking,
-        Subscribers, Unavailable,
+        Ambient, Audience, Claims, DeadLetter, Deliveries, DeliveryKey, Due, Inbox, Jobs, Keys, Known, LANES, Messages,
+        Outbox, Paces, Parcel, Parking, Reservation, Slots, Subscribers, Unavailable, Valve, Valves, Way,
     },
     secret::SigningSecret,
     time::Time,
@@ -27,6 +28,7 @@ use postrider_core::{
 #[derive(Debug, Clone)]
 pub(crate) struct Queued {
     pub(crate) id: u64,
+    pub(crate) way: Way,
     pub(crate) body: String,
     pub(crate) visible: Time,
     pub(crate) receives: u32,
@@ -45,6 +47,9 @@ pub(crate) struct Inner {
     pub(crate) script: Vec<u16>,
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) application: Application,
+    /// With their due times and what they counted.
+    pub(crate) valves: HashMap<EndpointId, (Valve, Time, u32)>,
+    pub(crate) jobs: Vec<Job>,
     calls: usize,
     fatal: Option<(usize, bool)>,
     is_dead: bool,
@@ -89,6 +94,8 @@ impl World {
             script: vec![],
             endpoints: (1..=endpoints).map(|n| endpoint(app, n)).collect(),
             application: serde_json::from_value(application).expect("an application"),
+            valves: HashMap::new(),
+            jobs: vec![],
             calls: 0,
             fatal: None,
             is_dead: false,
@@ -145,6 +152,10 @@ impl Ambient for World {
         self.lock().now
     }
 
+    async fn sleep(&self, time: Duration) {
+        self.pass(time);
+    }
+
     fn fill(&self, bytes: &mut [u8]) {
         let mut inner = self.lock();
         for byte in bytes {
@@ -161,8 +172,20 @@ impl Keys for World {
 }
 
 impl Subscribers for World {
-    async fn subscribers(&self, _: AppId) -> Result<Option<(Application, Vec<Endpoint>)>, Unavailable> {
-        self.call(|inner| Some((inner.application.clone(), inner.endpoints.clone())))
+    async fn subscribers(&self, _: AppId) -> Result<Option<Audience>, Unavailable> {
+        self.call(|inner| {
+            let (application, endpoints) = (inner.application.clone(), inner.endpoints.clone());
+            Some(Audience { application, endpoints, complete: true })
+        })
+    }
+
+    async fn endpoints_after(
+        &self,
+        _: AppId,
+        _: Option<EndpointId>,
+        _: usize,
+    ) -> Result<Option<Vec<Endpoint>>, Unavailable> {
+        Ok(None)
     }
 
     async fn application_id(&self, _: &OrgId, _: &str) -> Result<Option<AppId>, Unavailable> {
@@ -203,16 +226,65 @@ impl Messages for World {
 }
 
 impl Outbox for World {
-    async fn send(&self, envelopes: &[Envelope]) -> Result<(), Unavailable> {
+    async fn send(&self, parcels: &[Parcel]) -> Result<(), Unavailable> {
         // One call each: dying in the middle leaves some of them queued.
-        for envelope in envelopes {
+        for parcel in parcels {
             self.call(|inner| {
                 inner.queued += 1;
-                let (id, visible) = (1_000 + inner.queued, inner.now);
-                inner.queue.push(Queued { id, body: envelope.encode(), visible, receives: 0 });
+                let (id, visible) = (1_000 + inner.queued, inner.now.plus(parcel.delay));
+                inner.queue.push(Queued { id, way: parcel.way, body: parcel.content.encode(), visible, receives: 0 });
             })?;
         }
         Ok(())
+    }
+}
+
+impl Jobs for World {
+    async fn submit(&self, jobs: &[Job]) -> Result<(), Unavailable> {
+        self.call(|inner| inner.jobs.extend_from_slice(jobs))
+    }
+}
+
+impl Paces for World {
+    async fn reserve(&self, wanted: &Reservation) -> Result<Slots, Unavailable> {
+        self.call(|_| Slots::From(wanted.from))
+    }
+}
+
+impl Valves for World {
+    async fn touch(
+        &self,
+        (app, endpoint): (AppId, EndpointId),
+        count: u32,
+        due: Time,
+        now: Time,
+    ) -> Result<u32, Unavailable> {
+        self.call(|inner| {
+            let valve = Valve { app, endpoint, touched: now };
+            let standing = inner.valves.entry(endpoint).or_insert((valve, due, 0));
+            standing.0.touched = now;
+            standing.2 += count;
+            standing.2
+        })
+    }
+
+    async fn lock(&self, endpoint: EndpointId, _: Time, _: Time) -> Result<bool, Unavailable> {
+        self.call(|inner| inner.valves.contains_key(&endpoint))
+    }
+
+    async fn unlock(&self, _: EndpointId, _: Time) {}
+
+    async fn held(&self, endpoint: EndpointId, limit: usize) -> Result<Vec<DeliveryKey>, Unavailable> {
+        self.call(|inner| {
+            let since = |delivery: &Delivery| match delivery.state {
+                State::Held { since } => Some(since),
+                _ => None,
+            };
+            let mine = inner.deliveries.iter().filter(|((of, _), _)| *of == endpoint);
+            let mut held: Vec<_> = mine.filter_map(|(key, delivery)| Some((since(delivery)?, *key))).collect();
+            held.sort_unstable();
+            held.into_iter().map(|(_, key)| key).take(limit).collect()
+        })
     }
 }
 
@@ -222,7 +294,7 @@ impl Sender for World {
             inner.sent.push(request);
             if inner.script.is_empty() { 200 } else { inner.script.remove(0) }
         });
-        let result = status.map(|status| Answer { status, body: String::new() });
+        let result = status.map(|status| Answer { status, body: String::new(), headers: vec![] });
         Exchange { duration: Duration::ZERO, result: result.map_err(|_| postrider_core::outbound::Fault::Connect) }
     }
 }
@@ -260,13 +332,31 @@ impl Deliveries for World {
         })
     }
 
+    async fn save_health(&self, new: &Endpoint, old: &Endpoint) -> Result<bool, Unavailable> {
+        self.call(|inner| match inner.endpoints.iter_mut().find(|endpoint| endpoint.id == old.id) {
+            Some(standing) if standing.rev == old.rev => {
+                *standing = new.clone();
+                true
+            }
+            _ => false,
+        })
+    }
+
+    async fn messages(&self, keys: &[(AppId, MessageId)]) -> Result<HashMap<MessageId, Message>, Unavailable> {
+        Parking::messages(self, keys).await
+    }
+
+    async fn noted_confirmation(&self, _: DeliveryKey) -> Result<Option<AttemptId>, Unavailable> {
+        self.call(|_| None)
+    }
+
     async fn list_attempts(&self, _: &[(EndpointId, AttemptId, MessageId, Time)]) -> Result<(), Unavailable> {
         self.call(|_| ())
     }
 }
 
 impl Inbox for World {
-    async fn hold(&self, receipts: &[(String, Duration)]) {
+    async fn hold(&self, _: Way, receipts: &[(String, Duration)]) {
         let _ = self.call(|inner| {
             for (receipt, wait) in receipts {
                 let until = inner.now.plus(*wait);
@@ -283,22 +373,19 @@ impl Inbox for World {
 }
 
 impl Parking for World {
-    async fn due(
-        &self,
-        lane: u8,
-        from: Time,
-        now: Time,
-        limit: usize,
-    ) -> Result<Vec<(DeliveryKey, Time)>, Unavailable> {
+    async fn due(&self, lane: u8, from: Time, now: Time, limit: usize) -> Result<Vec<(Due, Time)>, Unavailable> {
         self.call(|inner| {
             let parked = |delivery: &Delivery| match delivery.state {
-                State::Waiting { due, parked: true } if from <= due && due <= now => Some(due),
+                State::Waiting { due, parked: true } | State::Unconfirmed { due, parked: true } => Some(due),
                 _ => None,
             };
-            let mine =
-                inner.deliveries.iter().filter(|((endpoint, _), _)| endpoint.ksuid().bytes()[19] % LANES == lane);
-            let mut due: Vec<_> = mine.filter_map(|(key, delivery)| Some((*key, parked(delivery)?))).collect();
-            due.sort_by_key(|(key, at)| (*at, *key));
+            let is_mine = |endpoint: &EndpointId| endpoint.ksuid().bytes()[19] % LANES == lane;
+            let deliveries = inner.deliveries.iter().filter(|((endpoint, _), _)| is_mine(endpoint));
+            let deliveries = deliveries.filter_map(|(key, delivery)| Some((Due::Delivery(*key), parked(delivery)?)));
+            let valves = inner.valves.iter().filter(|(endpoint, _)| is_mine(endpoint));
+            let all = deliveries.chain(valves.map(|(endpoint, (_, due, _))| (Due::Valve(*endpoint), *due)));
+            let mut due: Vec<_> = all.filter(|(_, due)| (from..=now).contains(due)).collect();
+            due.sort_by_key(|(what, at)| (*at, *what));
             due.truncate(limit);
             due
         })
@@ -307,12 +394,42 @@ impl Parking for World {
     async fn lease(&self, key: DeliveryKey, from: Time, to: Time) -> Result<Option<Delivery>, Unavailable> {
         self.call(|inner| {
             let delivery = inner.deliveries.get_mut(&key)?;
-            if delivery.state != (State::Waiting { due: from, parked: true }) {
-                return None;
+            match &mut delivery.state {
+                State::Waiting { due, parked: true } | State::Unconfirmed { due, parked: true } if *due == from => {
+                    *due = to;
+                }
+                _ => return None,
             }
-            delivery.state = State::Waiting { due: to, parked: true };
             Some(delivery.clone())
         })
+    }
+
+    async fn lease_valve(&self, endpoint: EndpointId, from: Time, to: Time) -> Result<Option<Valve>, Unavailable> {
+        self.call(|inner| {
+            let (valve, due, _) = inner.valves.get_mut(&endpoint).filter(|(_, due, _)| *due == from)?;
+            *due = to;
+            Some(valve.clone())
+        })
+    }
+
+    async fn release(&self, key: DeliveryKey, due: Time) -> Result<Option<Delivery>, Unavailable> {
+        self.call(|inner| {
+            let delivery = inner.deliveries.get_mut(&key).filter(|is| matches!(is.state, State::Held { .. }))?;
+            delivery.state = State::Waiting { due, parked: true };
+            Some(delivery.clone())
+        })
+    }
+
+    async fn remove_valve(&self, valve: &Valve) -> Result<(), Unavailable> {
+        self.call(|inner| {
+            inner
+                .valves
+                .retain(|endpoint, (standing, ..)| *endpoint != valve.endpoint || standing.touched != valve.touched);
+        })
+    }
+
+    async fn endpoint(&self, _: AppId, endpoint: EndpointId) -> Result<Option<Endpoint>, Unavailable> {
+        self.call(|inner| inner.endpoints.iter().find(|standing| standing.id == endpoint).cloned())
     }
 
     async fn messages(&self, keys: &[(AppId, MessageId)]) -> Result<HashMap<MessageId, Message>, Unavailable> {

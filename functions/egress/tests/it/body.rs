@@ -35,6 +35,22 @@ async fn every_status_is_an_answer_with_its_body() {
 }
 
 #[tokio::test]
+async fn the_headers_that_mean_something_are_kept_once_each_and_no_others() {
+    let long = "x".repeat(1025);
+    let head = format!(
+        "HTTP/1.1 429 X\r\ncontent-length: 0\r\nserver: x\r\nRetry-After: 120\r\nretry-after: 5\r\n\
+         WebHook-Allowed-Origin: *\r\nwebhook-allowed-rate: \u{e9}\r\nwebhook-delivery: {long}\r\n\r\n"
+    );
+    let kept = send_to(&Server::answering(head).await).await.result.unwrap();
+    let expected = [("retry-after", "120"), ("webhook-allowed-origin", "*")];
+    assert_eq!(kept.headers, expected.map(|(name, value)| (name, value.to_owned())));
+    let longest = &long[1..];
+    let head = format!("HTTP/1.1 204 X\r\nwebhook-delivery: {longest}\r\n\r\n");
+    let kept = send_to(&Server::answering(head).await).await.result.unwrap();
+    assert_eq!(kept.header("webhook-delivery"), Some(longest));
+}
+
+#[tokio::test]
 async fn a_body_in_chunks_is_put_together_and_not_decompressed() {
     let head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n";
     let server = Server::answering(format!("{head}3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")).await;

@@ -2,13 +2,25 @@
 
 use std::sync::Arc;
 
-use postrider_core::outbound::{Outbound, Sender};
+use postrider_core::{
+    manner::Method,
+    outbound::{Outbound, Sender},
+};
 use tokio::{io::AsyncWriteExt, sync::mpsc};
 
 use crate::server::{Server, answer, local, outbound, read_request};
 
 /// Sends to a server of its own and returns the request as it arrived: its head in lines, and its body.
 async fn arrived(credentials: &str, headers: &[(&str, &str)], body: &[u8]) -> (Vec<String>, Vec<u8>) {
+    arrived_by(Method::Post, credentials, headers, body).await
+}
+
+async fn arrived_by(
+    method: Method,
+    credentials: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> (Vec<String>, Vec<u8>) {
     let (seen, mut requests) = mpsc::unbounded_channel();
     let server = Server::start(move |mut stream| {
         let seen = seen.clone();
@@ -20,7 +32,7 @@ async fn arrived(credentials: &str, headers: &[(&str, &str)], body: &[u8]) -> (V
     .await;
     let url = server.url("http", &format!("{credentials}127.0.0.1")) + "/a%20b?c=d#fragment";
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let request = Outbound { headers, body: Arc::from(body), ..outbound(url) };
+    let request = Outbound { method, headers, body: Arc::from(body), ..outbound(url) };
     assert_eq!(local().send(request).await.result, Ok(answer(204, "")));
     let request = requests.recv().await.unwrap();
     let end = request.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
@@ -57,6 +69,29 @@ async fn the_request_is_a_post_of_the_exact_bytes_with_the_given_headers() {
 async fn an_empty_body_has_a_length_too() {
     let (head, body) = arrived("", &[], b"").await;
     assert!(head.contains(&"content-length: 0".to_owned()), "{head:?}");
+    assert_eq!(body, b"");
+}
+
+#[tokio::test]
+async fn the_method_is_the_one_that_was_asked_for() {
+    for (method, name) in [(Method::Post, "POST"), (Method::Put, "PUT"), (Method::Patch, "PATCH")] {
+        let (head, body) = arrived_by(method, "", &[("webhook-id", "msg_1")], b"{}").await;
+        assert_eq!(head[0], format!("{name} /hook/a%20b?c=d HTTP/1.1"));
+        assert!(head.contains(&"content-length: 2".to_owned()), "{head:?}");
+        assert_eq!(body, b"{}");
+    }
+}
+
+#[tokio::test]
+async fn options_has_no_body_and_says_nothing_of_one() {
+    let (head, body) = arrived_by(Method::Options, "", &[("webhook-request-origin", "a.example")], b"{}").await;
+    let expected = [
+        "OPTIONS /hook/a%20b?c=d HTTP/1.1",
+        "accept: */*",
+        "host: 127.0.0.1:PORT",
+        "webhook-request-origin: a.example",
+    ];
+    assert_eq!(sorted(head), expected);
     assert_eq!(body, b"");
 }
 

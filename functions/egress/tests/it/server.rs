@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use postrider_core::outbound::{Answer, Exchange, Outbound, Sender};
+use postrider_core::{
+    manner::Method,
+    outbound::{Answer, Exchange, Outbound, Sender},
+};
 use postrider_egress::{AddressPolicy, Egress};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -112,7 +115,7 @@ pub(crate) fn strict() -> Egress {
 }
 
 pub(crate) fn outbound(url: impl Into<String>) -> Outbound {
-    Outbound { url: url.into(), headers: Vec::new(), body: Arc::from(*b"{}"), timeout: AMPLE }
+    Outbound { method: Method::Post, url: url.into(), headers: Vec::new(), body: Arc::from(*b"{}"), timeout: AMPLE }
 }
 
 /// Sends to the server without TLS.
@@ -121,5 +124,5 @@ pub(crate) async fn send_to(server: &Server) -> Exchange {
 }
 
 pub(crate) fn answer(status: u16, body: &str) -> Answer {
-    Answer { status, body: body.to_owned() }
+    Answer { status, body: body.to_owned(), headers: Vec::new() }
 }

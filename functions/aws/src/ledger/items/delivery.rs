@@ -2,7 +2,7 @@ use postrider_core::{
     blob,
     delivery::{Delivery, Reason, State},
     ids::{AttemptId, EndpointId, Id as _, MessageId},
-    ports::{DeliveryKey, LANES},
+    ports::{DeliveryKey, Due, LANES, Valve},
     time::Time,
 };
 
@@ -12,18 +12,29 @@ use crate::dynamo::{BadItem, Fields as _, Item, bytes, keyed, number, size, text
 /// Its presence puts a delivery in the index.
 pub(in crate::ledger) const LANE: &str = "lane";
 
-const WAITING: &str = "w";
+pub(crate) const WAITING: &str = "w";
 pub(crate) const SUCCEEDED: &str = "s";
 /// The attribute of the state.
 pub(crate) const STATE: &str = "st";
 const FAILED: &str = "f";
+pub(crate) const HELD: &str = "h";
+const UNCONFIRMED: &str = "u";
 const CANCELED: &str = "c";
 
-const REASONS: [Reason; 5] =
-    [Reason::Exhausted, Reason::EndpointDisabled, Reason::EndpointDeleted, Reason::MessageGone, Reason::Malformed];
+/// The sort key of an endpoint's valve.
+pub(crate) const VALVE: &str = "valve";
+
+const REASONS: [Reason; 6] = [
+    Reason::Exhausted,
+    Reason::EndpointDisabled,
+    Reason::Refused,
+    Reason::EndpointDeleted,
+    Reason::MessageGone,
+    Reason::Malformed,
+];
 
 /// The lane of an endpoint: its last byte is random.
-fn lane_of(endpoint: EndpointId) -> u8 {
+pub(crate) fn lane_of(endpoint: EndpointId) -> u8 {
     endpoint.ksuid().bytes()[19] % LANES
 }
 
@@ -34,6 +45,9 @@ pub(in crate::ledger) fn delivery_item(delivery: &Delivery) -> Item {
     item.insert("round".to_owned(), number(delivery.round));
     item.insert("tries".to_owned(), number(delivery.tries));
     item.insert("rev".to_owned(), number(delivery.rev));
+    if let Some(slot) = delivery.slot {
+        item.insert("slot".to_owned(), number(slot.micros()));
+    }
     set_expires(&mut item, delivery.expires_at);
     set_state(&mut item, delivery);
     let log = serde_json::to_vec(&delivery.attempts).unwrap_or_default();
@@ -43,13 +57,20 @@ pub(in crate::ledger) fn delivery_item(delivery: &Delivery) -> Item {
 }
 
 fn set_state(item: &mut Item, delivery: &Delivery) {
+    let mut wait = |due: Time, parked: bool, code| {
+        item.insert("due".to_owned(), number(due.millis()));
+        if parked {
+            item.insert(LANE.to_owned(), text(lane_of(delivery.endpoint)));
+        }
+        (code, None)
+    };
     let (code, why) = match delivery.state {
-        State::Waiting { due, parked } => {
-            item.insert("due".to_owned(), number(due.millis()));
-            if parked {
-                item.insert(LANE.to_owned(), text(lane_of(delivery.endpoint)));
-            }
-            (WAITING, None)
+        State::Waiting { due, parked } => wait(due, parked, WAITING),
+        State::Unconfirmed { due, parked } => wait(due, parked, UNCONFIRMED),
+        State::Held { since } => {
+            item.insert("due".to_owned(), number(since.millis()));
+            item.insert(LANE.to_owned(), text(delivery.endpoint));
+            (HELD, None)
         }
         State::Succeeded => (SUCCEEDED, None),
         State::Failed(reason) => (FAILED, Some(reason)),
@@ -72,6 +93,7 @@ pub(in crate::ledger) fn delivery_from(item: &Item) -> Result<Delivery, BadItem>
         state: state(item)?,
         round: item.number("round")?,
         tries: item.number("tries")?,
+        slot: item.contains_key("slot").then(|| item.number("slot").map(Time::from_micros)).transpose()?,
         attempts: serde_json::from_slice(&log).map_err(|_| BadItem::Document)?,
         expires_at: expires(item)?,
         rev: item.number("rev")?,
@@ -81,6 +103,8 @@ pub(in crate::ledger) fn delivery_from(item: &Item) -> Result<Delivery, BadItem>
 fn state(item: &Item) -> Result<State, BadItem> {
     match item.text(STATE)? {
         WAITING => Ok(State::Waiting { due: due(item)?, parked: item.contains_key(LANE) }),
+        UNCONFIRMED => Ok(State::Unconfirmed { due: due(item)?, parked: item.contains_key(LANE) }),
+        HELD => Ok(State::Held { since: due(item)? }),
         SUCCEEDED => Ok(State::Succeeded),
         FAILED => reason(item).map(State::Failed),
         CANCELED => reason(item).map(State::Canceled),
@@ -98,13 +122,23 @@ fn due(item: &Item) -> Result<Time, BadItem> {
 }
 
 /// Which delivery an item, or its entry in the index, is of.
-fn key_from(item: &Item) -> Result<DeliveryKey, BadItem> {
+pub(in crate::ledger) fn key_from(item: &Item) -> Result<DeliveryKey, BadItem> {
     Ok((item.parsed("pk")?, item.parsed("sk")?))
 }
 
-/// A delivery and its due time, as the index has them.
-pub(in crate::ledger) fn due_from(item: &Item) -> Result<(DeliveryKey, Time), BadItem> {
-    Ok((key_from(item)?, due(item)?))
+/// What is due and when, as the index has them.
+pub(in crate::ledger) fn due_from(item: &Item) -> Result<(Due, Time), BadItem> {
+    let what = match item.text("sk")? {
+        VALVE => Due::Valve(item.parsed("pk")?),
+        _ => Due::Delivery(key_from(item)?),
+    };
+    Ok((what, due(item)?))
+}
+
+/// Reads a valve.
+pub(in crate::ledger) fn valve_from(item: &Item) -> Result<Valve, BadItem> {
+    let touched = item.number("touched").map(Time::from_millis)?;
+    Ok(Valve { app: item.parsed("app")?, endpoint: item.parsed("pk")?, touched })
 }
 
 /// The entry that lists an attempt.
@@ -152,6 +186,9 @@ mod tests {
         prop_oneof![
             (0..4_000_000_000_000_i64, any::<bool>())
                 .prop_map(|(due, parked)| State::Waiting { due: Time::from_millis(due), parked }),
+            (0..4_000_000_000_000_i64, any::<bool>())
+                .prop_map(|(due, parked)| State::Unconfirmed { due: Time::from_millis(due), parked }),
+            (0..4_000_000_000_000_i64).prop_map(|since| State::Held { since: Time::from_millis(since) }),
             Just(State::Succeeded),
             reason.clone().prop_map(State::Failed),
             reason.prop_map(State::Canceled),
@@ -168,12 +205,16 @@ mod tests {
                 state,
                 round,
                 tries: 3,
+                slot: (rev % 2 == 0).then_some(Time::from_micros(1_790_000_000_000_003)),
                 attempts: (0_u8..).zip(responses).map(|(n, response)| attempt(n, response)).collect(),
                 expires_at: Time::from_secs(1_800_000_000),
                 rev,
             };
             let item = delivery_item(&delivery);
-            let parked = matches!(state, State::Waiting { parked: true, .. });
+            let parked = matches!(
+                state,
+                State::Waiting { parked: true, .. } | State::Unconfirmed { parked: true, .. } | State::Held { .. }
+            );
             prop_assert_eq!(item.contains_key(LANE), parked);
             prop_assert_eq!(delivery_from(&item).ok(), Some(delivery));
         }

@@ -1,14 +1,9 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use postrider_core::{
-    blob,
-    ids::{EndpointId, Id as _},
-    message::Message,
-    time::Time,
-};
+use postrider_core::{blob, message::Message, time::Time};
 
-use super::{expires, ksuids, set_expires};
+use super::{expires, ids_from, ids_of, set_expires};
 use crate::dynamo::{BadItem, Fields as _, Item, bytes, keyed, number, size, text};
 
 /// A message's item: its payload compressed where that saves a write unit.
@@ -20,13 +15,18 @@ pub(in crate::ledger) fn message_item(message: &Message) -> Item {
     if let Some(event) = &message.event_id {
         item.insert("event".to_owned(), text(event));
     }
+    if let Some(content_type) = &message.content_type {
+        item.insert("ct".to_owned(), text(content_type));
+    }
+    if message.fans_out {
+        item.insert("fan".to_owned(), AttributeValue::Bool(true));
+    }
     if let Some(channels) = &message.channels {
         item.insert("channels".to_owned(), AttributeValue::L(channels.iter().map(text).collect()));
     }
     for (name, endpoints) in [("eps", &message.endpoints), ("held", &message.held)] {
         if !endpoints.is_empty() {
-            let ids = endpoints.iter().flat_map(|id| id.ksuid().bytes()).collect();
-            item.insert(name.to_owned(), bytes(ids));
+            item.insert(name.to_owned(), bytes(ids_of(endpoints)));
         }
     }
     let beside = size(&item) + "payload".len();
@@ -46,8 +46,10 @@ pub(in crate::ledger) fn message_from(item: &Item) -> Result<Message, BadItem> {
         payload: Arc::from(payload.map_err(|_| BadItem::Attribute("payload"))?),
         at: item.number("at").map(Time::from_micros)?,
         expires_at: expires(item)?,
-        endpoints: endpoints(item, "eps")?,
-        held: endpoints(item, "held")?,
+        endpoints: ids_from(item, "eps")?,
+        held: ids_from(item, "held")?,
+        content_type: item.maybe_text("ct").map(str::to_owned),
+        fans_out: item.contains_key("fan"),
     })
 }
 
@@ -59,14 +61,9 @@ fn channels(item: &Item) -> Result<Option<Vec<String>>, BadItem> {
     texts.collect::<Result<_, _>>().map(Some)
 }
 
-fn endpoints(item: &Item, name: &'static str) -> Result<Vec<EndpointId>, BadItem> {
-    let ids = ksuids(item.maybe_bytes(name).unwrap_or_default(), name)?;
-    Ok(ids.into_iter().map(EndpointId::from_ksuid).collect())
-}
-
 #[cfg(test)]
 mod tests {
-    use postrider_core::ids::{AppId, Ksuid, MessageId};
+    use postrider_core::ids::{AppId, EndpointId, Id as _, Ksuid, MessageId};
     use proptest::prelude::*;
 
     use super::*;
@@ -83,6 +80,8 @@ mod tests {
             at: Time::from_micros(1_790_000_000_000_001),
             expires_at: Time::from_secs(1_800_000_000),
             held: endpoints.iter().rev().copied().collect(),
+            content_type: None,
+            fans_out: false,
             endpoints,
         }
     }
@@ -94,8 +93,10 @@ mod tests {
             ids in prop::collection::vec(any::<[u8; 20]>(), 0..5),
             channels: Option<Vec<String>>,
             event_id: Option<String>,
+            content_type: Option<String>,
+            fans_out: bool,
         ) {
-            let message = message(&payload, &ids, channels, event_id);
+            let message = Message { content_type, fans_out, ..message(&payload, &ids, channels, event_id) };
             prop_assert_eq!(message_from(&message_item(&message)).ok(), Some(message));
         }
     }

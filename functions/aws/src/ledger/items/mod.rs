@@ -3,12 +3,20 @@
 mod claim;
 mod delivery;
 mod message;
+mod page;
 
-use postrider_core::{ids::Ksuid, time::Time};
+use postrider_core::{
+    ids::{EndpointId, Id as _, Ksuid},
+    time::Time,
+};
 
 pub(super) use claim::{claim_from, claim_item, claim_place};
-pub(super) use delivery::{LANE, STATE, SUCCEEDED, attempt_from, attempt_item, delivery_from, delivery_item, due_from};
+pub(super) use delivery::{
+    HELD, LANE, STATE, SUCCEEDED, VALVE, WAITING, attempt_from, attempt_item, delivery_from, delivery_item, due_from,
+    key_from, lane_of, valve_from,
+};
 pub(super) use message::{message_from, message_item};
+pub(super) use page::{page_from, page_item, page_prefix};
 
 use crate::dynamo::{BadItem, Fields as _, Item, number};
 
@@ -18,8 +26,19 @@ fn expires(item: &Item) -> Result<Time, BadItem> {
     item.number("expires").map(Time::from_secs)
 }
 
-fn set_expires(item: &mut Item, at: Time) {
+pub(super) fn set_expires(item: &mut Item, at: Time) {
     item.insert("expires".to_owned(), number(at.secs()));
+}
+
+/// Endpoints as a row of bytes.
+fn ids_of(endpoints: &[EndpointId]) -> Vec<u8> {
+    endpoints.iter().flat_map(|id| id.ksuid().bytes()).collect()
+}
+
+/// Reads [`ids_of`]; none where there is no such attribute.
+fn ids_from(item: &Item, name: &'static str) -> Result<Vec<EndpointId>, BadItem> {
+    let ids = ksuids(item.maybe_bytes(name).unwrap_or_default(), name)?;
+    Ok(ids.into_iter().map(EndpointId::from_ksuid).collect())
 }
 
 /// Ids in a row of bytes.

@@ -27,6 +27,8 @@ pub(super) fn an_endpoint(id: EndpointId) -> Endpoint {
         metadata: Metadata::new(),
         headers: std::collections::BTreeMap::new(),
         secrets: crate::entity::Secrets { current: sealed, old: Vec::new() },
+        delivery: crate::manner::Manner::default(),
+        health: crate::health::Health::default(),
         created_at: NOW,
         updated_at: NOW,
         rev: 1,

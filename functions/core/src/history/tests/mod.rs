@@ -42,10 +42,12 @@ fn message(secs: u32, n: u8) -> Message {
         event_id: Some(format!("event-{secs}-{n}")),
         channels: n.is_multiple_of(3).then(|| vec!["c".to_owned()]),
         payload: "{ \"b\":1,\"a\" : 1.0 }".into(),
+        content_type: None,
         at: ksuid(secs, n).time(),
         expires_at: LATER,
         endpoints: vec![endpoint(7)],
         held: Vec::new(),
+        fans_out: false,
     }
 }
 
@@ -70,6 +72,7 @@ impl World {
             uid: Some("app".to_owned()),
             name: "A".to_owned(),
             throttle_rate: None,
+            publish_rate: None,
             metadata: Metadata::new(),
             created_at: NOW,
             updated_at: NOW,

@@ -114,3 +114,30 @@ async fn other_organizations_and_other_applications_are_not_found() {
     }
     assert_eq!(status(&manager.delete_application(&token, "a").await), 403);
 }
+
+#[tokio::test]
+async fn the_publishing_rate_is_set_changed_and_left_out() {
+    let world = World::new();
+    let made = world.application(r#"{"name":"A","uid":"a","delivery":{"publishRate":50}}"#).await.expect("created");
+    assert_eq!(made["delivery"], serde_json::json!({ "publishRate": 50 }));
+    let patch = async |patch: &str| {
+        world.manager().patch_application(&world.caller, "a", &read(patch)).await.map(|app| shown(&app))
+    };
+    for (given, rate) in [
+        ("{}", Some(50)),
+        (r#"{"delivery":{}}"#, Some(50)),
+        (r#"{"delivery":{"publishRate":100000}}"#, Some(100_000)),
+        (r#"{"delivery":{"publishRate":null}}"#, None),
+        (r#"{"delivery":{"publishRate":1}}"#, Some(1)),
+        (r#"{"delivery":null}"#, None),
+    ] {
+        let patched = patch(given).await.expect("patched");
+        assert_eq!(patched.get("delivery").and_then(|delivery| delivery["publishRate"].as_u64()), rate, "{given}");
+    }
+    for wrong in [r#"{"delivery":{"publishRate":0}}"#, r#"{"delivery":{"publishRate":100001}}"#] {
+        assert_eq!(fields(patch(wrong).await), ["body.delivery.publishRate"]);
+    }
+    patch(r#"{"delivery":{"publishRate":7}}"#).await.expect("patched");
+    let put = world.manager().put_application(&world.caller, world.id(), "a", &read(r#"{"name":"A"}"#)).await;
+    assert_eq!(shown(&put.expect("put").into_inner()).get("delivery"), None);
+}

@@ -1,29 +1,53 @@
 //! The use cases over ports in memory.
 
+use std::{collections::VecDeque, sync::Mutex};
+
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::*;
 use crate::{
+    entity::Endpoint,
     ids::Ksuid,
     keyring::Keyring,
     memory::{Bench, Memory},
+    outbound::{Answer, Exchange, Fault, Outbound},
     problem::from_json,
     token::Caller,
 };
 
 mod applications;
+mod consent;
 mod endpoints;
 mod event_types;
 mod headers;
+mod manner;
 mod secrets;
+mod telling;
+mod trying_anew;
 
 /// An organization, and what its use cases run on.
 struct World {
     memory: Memory,
     ring: Keyring,
     bench: Bench,
+    receiver: Receiver,
     caller: Caller,
+}
+
+/// Is asked for its consent.
+#[derive(Default)]
+struct Receiver {
+    answers: Mutex<VecDeque<Result<Answer, Fault>>>,
+    asked: Mutex<Vec<Outbound>>,
+}
+
+impl Sender for Receiver {
+    async fn send(&self, outbound: Outbound) -> Exchange {
+        self.asked.lock().expect("lock").push(outbound);
+        let answer = self.answers.lock().expect("lock").pop_front();
+        Exchange { duration: Duration::ZERO, result: answer.unwrap_or(Err(Fault::Connect)) }
+    }
 }
 
 impl World {
@@ -32,13 +56,22 @@ impl World {
         Self {
             memory: Memory::default(),
             ring: ring.expect("keyring"),
+            receiver: Receiver::default(),
             bench: Bench::at(Time::from_secs(1_800_000_000)),
             caller: Caller { org: "org_a".parse().expect("org"), app: None },
         }
     }
 
-    fn manager(&self) -> Manager<'_, Memory, Keyring, Bench> {
-        Manager { directory: &self.memory, keys: &self.ring, ambient: &self.bench, plain_http: false }
+    fn manager(&self) -> Manager<'_, Memory, Keyring, Bench, Receiver, Memory> {
+        Manager {
+            directory: &self.memory,
+            keys: &self.ring,
+            ambient: &self.bench,
+            sender: &self.receiver,
+            jobs: &self.memory,
+            plain_http: false,
+            origin: "postrider.example",
+        }
     }
 
     /// Of an instant of its own.
@@ -62,6 +95,21 @@ impl World {
     async fn patched(&self, segment: &str, patch: &str) -> Result<Value, Problem> {
         let patched = self.manager().patch_endpoint(&self.caller, "app", segment, read(patch)).await;
         patched.map(|endpoint| shown(&endpoint))
+    }
+
+    async fn replaced(&self, segment: &str, body: &str) -> Result<Value, Problem> {
+        let put = self.manager().put_endpoint(&self.caller, self.id(), "app", segment, read(body)).await;
+        put.map(|made| shown(&made.into_inner()))
+    }
+
+    /// The only endpoint as it is stored.
+    fn stored(&self) -> Endpoint {
+        self.memory.state().endpoints.values().next().expect("an endpoint").clone()
+    }
+
+    /// Changes it behind the API.
+    fn alter(&self, change: impl FnOnce(&mut Endpoint)) {
+        change(self.memory.state().endpoints.values_mut().next().expect("an endpoint"));
     }
 
     async fn event_type(&self, body: &str) -> Result<Value, Problem> {

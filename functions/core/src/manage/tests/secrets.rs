@@ -63,6 +63,38 @@ async fn the_same_key_again_changes_nothing_and_a_key_that_returns_signs_once() 
     assert!(world.secret().await == first && world.old_keys() == 1);
 }
 
+/// A seed and its public key (RFC 8032, section 7.1, test 2).
+const PAIR: &str = "TM0Imyj/ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U+4pvs9QBfD6EOJWpK3CqdNG368nJgszy7ElozAzVXxKvRmDA==";
+const WHPK: &str = "whpk_PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=";
+
+#[tokio::test]
+async fn an_asymmetric_key_is_taken_and_only_its_public_half_is_ever_shown() {
+    let world = World::new();
+    world
+        .endpoint(&format!(r#"{{"url":"https://example.com","uid":"e","secret":"whsk_{PAIR}"}}"#))
+        .await
+        .expect("made");
+    assert_eq!(world.secret().await, WHPK);
+    world.rotate(CUSTOM).await.expect("rotated");
+    assert!(CUSTOM.contains(&world.secret().await) && world.old_keys() == 1);
+    world.rotate(&format!(r#"{{"key":"whsk_{PAIR}"}}"#)).await.expect("rotated");
+    assert!(world.secret().await == WHPK && world.old_keys() == 1);
+}
+
+#[tokio::test]
+async fn a_generated_key_is_of_the_kind_that_was_asked_for_and_else_of_the_kind_before() {
+    let world = world().await;
+    world.rotate(r#"{"delivery":{"keyType":"ed25519"}}"#).await.expect("rotated");
+    let first = world.secret().await;
+    world.rotate(r#"{"delivery":{}}"#).await.expect("rotated");
+    let second = world.secret().await;
+    assert!(first.starts_with("whpk_") && second.starts_with("whpk_") && first != second);
+    world.rotate(r#"{"delivery":{"keyType":"hmacSha256"}}"#).await.expect("rotated");
+    assert!(world.secret().await.starts_with("whsec_") && world.old_keys() == 3);
+    let contradiction = format!(r#"{{"key":"whsk_{PAIR}","delivery":{{"keyType":"hmacSha256"}}}}"#);
+    assert_eq!(fields(world.rotate(&contradiction).await), ["body.delivery.keyType"]);
+}
+
 #[tokio::test]
 async fn rules_are_checked() {
     let world = world().await;

@@ -3,8 +3,9 @@
 //! Its text is JSON: `{"current": "k1", "k1": "<at least 32 random characters>"}`. To rotate, add `k2` and make it
 //! current: new seals and tokens use it, and what `k1` made still opens until `k1` is removed.
 //!
-//! Sealing is AES-256-GCM with the endpoint's id as associated data, so that a sealed secret copied to another
-//! endpoint does not open there. The nonce is random: 96 bits are safe for far more seals than endpoints exist.
+//! Sealing is AES-256-GCM with the endpoint's id and the kind of the secret as associated data, so that a sealed secret
+//! that is copied to another endpoint, or taken for one of another kind, does not open. The nonce is random: 96 bits are
+//! safe for far more seals than endpoints exist.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -12,12 +13,18 @@ use aes_gcm::{
     Aes256Gcm, Nonce,
     aead::{Aead as _, KeyInit as _, Payload},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac as _};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::Sha256;
 
-use crate::{ids::EndpointId, secret::SigningSecret};
+use crate::{
+    ids::EndpointId,
+    secret::{KeyType, SigningSecret},
+};
+
+mod sealed;
+
+use sealed::Kind;
+pub use sealed::Sealed;
 
 const NONCE_LEN: usize = 12;
 const SHORTEST_ROOT: usize = 32;
@@ -82,21 +89,57 @@ impl Keyring {
         endpoint: EndpointId,
         nonce: [u8; NONCE_LEN],
     ) -> Result<Sealed, KeyError> {
-        let aad = endpoint.to_string();
-        let payload = Payload { msg: secret.bytes(), aad: aad.as_bytes() };
+        let kind = match secret.key_type() {
+            KeyType::HmacSha256 => Kind::Hmac,
+            KeyType::Ed25519 => Kind::Ed25519,
+        };
+        self.close(kind, secret.bytes(), endpoint, nonce)
+    }
+
+    /// Opens a signing secret that was sealed for that endpoint.
+    pub fn open(&self, sealed: &Sealed, endpoint: EndpointId) -> Result<SigningSecret, KeyError> {
+        let key = self.reopen(sealed, endpoint)?;
+        let opened = match sealed.kind {
+            Kind::Hmac => SigningSecret::from_bytes(key).ok(),
+            Kind::Ed25519 => key.try_into().ok().map(SigningSecret::generate_asymmetric),
+            Kind::Text => None,
+        };
+        opened.ok_or(KeyError::Broken)
+    }
+
+    /// Seals a password or a token with which one endpoint's requests are authenticated.
+    pub fn seal_text(&self, text: &str, endpoint: EndpointId, nonce: [u8; NONCE_LEN]) -> Result<Sealed, KeyError> {
+        self.close(Kind::Text, text.as_bytes(), endpoint, nonce)
+    }
+
+    /// Opens a password or a token that was sealed for that endpoint.
+    pub fn open_text(&self, sealed: &Sealed, endpoint: EndpointId) -> Result<String, KeyError> {
+        if sealed.kind != Kind::Text {
+            return Err(KeyError::Broken);
+        }
+        String::from_utf8(self.reopen(sealed, endpoint)?).map_err(|_| KeyError::Broken)
+    }
+
+    fn close(
+        &self,
+        kind: Kind,
+        secret: &[u8],
+        endpoint: EndpointId,
+        nonce: [u8; NONCE_LEN],
+    ) -> Result<Sealed, KeyError> {
+        let aad = kind.bound_to(endpoint);
+        let payload = Payload { msg: secret, aad: aad.as_bytes() };
         let sealed = self.cipher(&self.current)?.encrypt(&Nonce::from(nonce), payload);
         let mut bytes = nonce.to_vec();
         bytes.extend(sealed.map_err(|_| KeyError::Broken)?);
-        Ok(Sealed { key: self.current.clone(), bytes })
+        Ok(Sealed { key: self.current.clone(), kind, bytes })
     }
 
-    /// Opens what was sealed for that endpoint.
-    pub fn open(&self, sealed: &Sealed, endpoint: EndpointId) -> Result<SigningSecret, KeyError> {
+    fn reopen(&self, sealed: &Sealed, endpoint: EndpointId) -> Result<Vec<u8>, KeyError> {
         let (nonce, bytes) = sealed.bytes.split_first_chunk::<NONCE_LEN>().ok_or(KeyError::Broken)?;
-        let aad = endpoint.to_string();
+        let aad = sealed.kind.bound_to(endpoint);
         let payload = Payload { msg: bytes, aad: aad.as_bytes() };
-        let key = self.cipher(&sealed.key)?.decrypt(&Nonce::from(*nonce), payload).map_err(|_| KeyError::Broken)?;
-        SigningSecret::from_bytes(key).map_err(|_| KeyError::Broken)
+        self.cipher(&sealed.key)?.decrypt(&Nonce::from(*nonce), payload).map_err(|_| KeyError::Broken)
     }
 
     fn cipher(&self, name: &str) -> Result<Aes256Gcm, KeyError> {
@@ -107,41 +150,6 @@ impl Keyring {
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keyring(current {})", self.current)
-    }
-}
-
-/// A sealed secret: the name of the root key, then nonce and ciphertext in base64, as `k1:…`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Sealed {
-    key: String,
-    bytes: Vec<u8>,
-}
-
-impl Sealed {
-    /// In place of a secret that was forgotten: opens nowhere.
-    pub const fn none() -> Self {
-        Self { key: String::new(), bytes: Vec::new() }
-    }
-}
-
-impl fmt::Debug for Sealed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Sealed({}:…)", self.key)
-    }
-}
-
-impl Serialize for Sealed {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{}:{}", self.key, STANDARD.encode(&self.bytes)))
-    }
-}
-
-impl<'de> Deserialize<'de> for Sealed {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let (key, encoded) = text.rsplit_once(':').ok_or_else(|| D::Error::custom("not a sealed secret"))?;
-        let bytes = STANDARD.decode(encoded).map_err(D::Error::custom)?;
-        Ok(Self { key: key.to_owned(), bytes })
     }
 }
 
@@ -179,6 +187,41 @@ mod tests {
         assert_eq!(ring.open(&read, endpoint(1)), Ok(secret));
         read.bytes[20] ^= 1;
         assert_eq!(ring.open(&read, endpoint(1)), Err(KeyError::Broken));
+    }
+
+    fn stored(sealed: &Sealed) -> String {
+        serde_json::to_value(sealed).expect("JSON").as_str().expect("text").to_owned()
+    }
+
+    fn read(text: &str) -> Sealed {
+        serde_json::from_value(text.into()).expect("a sealed secret")
+    }
+
+    #[test]
+    fn what_was_stored_before_there_were_kinds_still_opens() {
+        let before = "k1:BQUFBQUFBQUFBQUFr/VCnKtxgfQH24io0BC0x9WurET7Sl1ARMIb+SW3M8PZidWpLcBZTQ==";
+        let secret = Keyring::parse(ONE).expect("keyring").open(&read(before), endpoint(1));
+        assert_eq!(secret, Ok(SigningSecret::generate([3; 24])));
+    }
+
+    #[test]
+    fn each_kind_opens_as_what_it_is_and_as_nothing_else() {
+        let ring = Keyring::parse(ONE).expect("keyring");
+        let asymmetric = SigningSecret::generate_asymmetric([3; 32]);
+        let symmetric = SigningSecret::from_bytes(vec![3; 32]).expect("a key");
+        let key = ring.seal(&asymmetric, endpoint(1), [5; 12]).expect("seals");
+        let text = ring.seal_text("p:ss", endpoint(1), [5; 12]).expect("seals");
+        let old = ring.seal(&symmetric, endpoint(1), [5; 12]).expect("seals");
+        assert_eq!(ring.open(&read(&stored(&key)), endpoint(1)), Ok(asymmetric));
+        assert_eq!(ring.open(&read(&stored(&old)), endpoint(1)), Ok(symmetric));
+        assert_eq!(ring.open_text(&read(&stored(&text)), endpoint(1)), Ok("p:ss".to_owned()));
+        assert_eq!(ring.open_text(&text, endpoint(2)), Err(KeyError::Broken));
+        assert_eq!(ring.open_text(&key, endpoint(1)), Err(KeyError::Broken));
+        assert_eq!(ring.open(&text, endpoint(1)), Err(KeyError::Broken));
+        let relabeled = read(&stored(&key).replace("ed25519.", ""));
+        assert_eq!(ring.open(&relabeled, endpoint(1)), Err(KeyError::Broken), "the label is sealed too");
+        let relabeled = read(&stored(&old).replace("k1:", "k1:text."));
+        assert_eq!(ring.open_text(&relabeled, endpoint(1)), Err(KeyError::Broken));
     }
 
     #[test]

@@ -5,29 +5,26 @@ use std::{collections::HashSet, time::Duration};
 use futures::executor::block_on;
 use postrider_core::{
     claim::{ClaimKey, LEASE, fingerprint},
+    job::Job,
     message::{Envelope, Message},
+    ports::Ambient as _,
     problem::{Problem, from_json},
-    publish::{Draft, Publisher, Repeatable},
+    publish::{Draft, INLINE, Repeatable},
 };
 
-use crate::world::World;
+use crate::world::{World, app_id, endpoint};
 
-const ENDPOINTS: u8 = 3;
+/// More than one request to the queue takes.
+const ENDPOINTS: usize = 23;
 /// More calls than one publication makes.
 const CALLS: usize = 16;
 
-fn publish(world: &World, key: Option<&str>, body: &str) -> Result<Message, Problem> {
-    let publisher = Publisher::new(world.clone(), world.clone(), world.clone(), world.clone());
-    let org = world.lock().application.org.clone();
-    let app = world.lock().application.id.to_string();
+pub(crate) fn publish(world: &World, key: Option<&str>, body: &str) -> Result<Message, Problem> {
+    let org = "org_a".parse().expect("an organization");
     let key = key.map(|key| ClaimKey::idempotency(&org, "/path", key));
     let repeatable = Repeatable { key, fingerprint: fingerprint(&[body.as_bytes()]) };
     let draft: Draft<'_> = from_json(body.as_bytes())?;
-    block_on(publisher.publish(&org, &app, &draft, &repeatable))
-}
-
-fn queued(world: &World) -> Vec<Envelope> {
-    world.lock().queue.iter().map(|queued| Envelope::decode(&queued.body).expect("an envelope")).collect()
+    block_on(world.publisher().publish(&org, &app_id().to_string(), &draft, &repeatable))
 }
 
 /// Dies at every call in turn, then repeats the request; checks that the repetition completes it.
@@ -44,7 +41,7 @@ fn dies_everywhere(key: Option<&str>, body: &str) {
         let id = match (first, second) {
             // Said no, and the message is complete all the same: the answer of the store was lost.
             (Err(_), Err(problem)) if key.is_none() && problem.status() == 409 => {
-                world.lock().messages.values().next().expect("stored").id
+                world.tables().messages.values().next().expect("stored").id
             }
             (Ok(first), Ok(second)) => {
                 assert_eq!(first, second, "{at}");
@@ -54,10 +51,10 @@ fn dies_everywhere(key: Option<&str>, body: &str) {
             (Err(_), Ok(second)) => second.id,
             _ => panic!("{at}"),
         };
-        assert_eq!(world.lock().messages.len(), 1, "{at}");
-        assert!(queued(&world).iter().all(|envelope| envelope.message == id), "{at}");
-        let reached: HashSet<_> = queued(&world).iter().map(|envelope| envelope.endpoint).collect();
-        assert_eq!(reached.len(), usize::from(ENDPOINTS), "{at}");
+        assert_eq!(world.tables().messages.len(), 1, "{at}");
+        assert!(world.queued().iter().all(|envelope| envelope.message == id), "{at}");
+        let reached: HashSet<_> = world.queued().iter().map(|envelope| envelope.endpoint).collect();
+        assert_eq!(reached.len(), ENDPOINTS, "{at}");
     }
     assert!(died >= 8, "the calls were counted wrong: {died}");
 }
@@ -107,7 +104,7 @@ fn rules_are_named_with_their_fields() {
         assert_eq!(problem.status(), 422, "{body}");
         assert!(problem.body().contains(&format!("{field:?}")), "{body}: {}", problem.body());
     }
-    assert_eq!(world.lock().queue.len(), 0);
+    assert_eq!(world.side().parcels.len(), 0);
 }
 
 #[test]
@@ -120,9 +117,43 @@ fn a_refused_request_leaves_its_key_to_the_mended_one() {
 }
 
 #[test]
-fn a_large_payload_to_many_endpoints_is_refused_before_anything_is_queued() {
-    let world = World::new(255);
-    let body = format!(r#"{{"eventType":"a","payload":{{"x":"{}"}}}}"#, "x".repeat(270_000));
-    let problem = publish(&world, None, &body).expect_err("refused");
-    assert_eq!((problem.status(), world.lock().queue.len()), (413, 0));
+fn a_raw_payload_is_queued_and_stored_as_it_is() {
+    let world = World::new(1);
+    let raw = r#"{"rawPayload":"<a b=\"c\"/>","headers":{"content-type":"application/xml"}}"#;
+    let body = format!(r#"{{"eventType":"a","payload":{{}},"transformationsParams":{raw}}}"#);
+    let message = publish(&world, None, &body).expect("published");
+    assert_eq!((&*message.payload, message.content_type.as_deref()), ("<a b=\"c\"/>", Some("application/xml")));
+    let queued = Envelope::decode(&world.queued()[0].encode()).expect("an envelope");
+    assert_eq!((queued.payload, queued.content_type), (message.payload, message.content_type));
+}
+
+#[test]
+fn what_goes_to_many_endpoints_is_left_to_a_job() {
+    let large = format!(r#"{{"x":"{}"}}"#, "x".repeat(270_000));
+    for (endpoints, payload, fans_out) in
+        [(INLINE, "{}", false), (INLINE + 1, "{}", true), (248, &large, false), (249, &large, true)]
+    {
+        let world = World::new(endpoints);
+        let body = format!(r#"{{"eventType":"a","payload":{payload}}}"#);
+        let message = publish(&world, None, &body).expect("published");
+        let named = message.endpoints.len();
+        assert_eq!((message.fans_out, named), (fans_out, if fans_out { 0 } else { endpoints }), "{endpoints}");
+        let job = Job::FanOut { app: message.app, message: message.id, since: world.now() };
+        assert_eq!(world.side().jobs, if fans_out { vec![job] } else { vec![] }, "{endpoints}");
+        assert_eq!(world.side().parcels.len(), named, "{endpoints}");
+    }
+}
+
+#[test]
+fn those_that_do_not_match_do_not_make_it_many_unless_they_are_more_than_a_query_gives() {
+    for (others, fans_out) in [(INLINE, false), (1_000, true)] {
+        let world = World::new(2);
+        for n in 0..others {
+            let mut other = endpoint(100 + n, world.now());
+            other.event_types = Some(vec!["b".to_owned()]);
+            world.tables().endpoints.insert((app_id(), other.id), other);
+        }
+        let message = publish(&world, None, r#"{"eventType":"a","payload":{}}"#).expect("published");
+        assert_eq!(message.fans_out, fans_out, "{others}");
+    }
 }

@@ -8,75 +8,34 @@
 //!   queues again and stores; what was delivered already is not sent again, because deliveries are keyed by that id.
 //! - a repeated request after the store finds the message, and gets the same answer.
 //! - no write is needed to mark a claim as finished, and a message without key costs one write.
+//!
+//! A message for too many endpoints to queue before the answer is queued by a job ([`crate::fan_out`]) in the same order:
+//! claim → job → store. The job waits for the stored message, and does nothing for one that never comes.
 
-use std::{collections::HashMap, sync::Mutex, time::Duration};
-
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use std::{collections::HashMap, sync::Mutex};
 
 use crate::{
-    claim::{self, Claim, ClaimKey, KEY_LIFETIME, LEASE},
-    entity::{Application, Endpoint},
+    claim::{self, Claim, ClaimKey, KEY_LIFETIME},
     ids::{AppId, Id as _, Ksuid, MessageId, OrgId},
-    message::{Envelope, Message},
-    ports::{Ambient, Claims, Messages, Outbox, Subscribers},
+    message::Message,
+    ports::{Ambient, Audience, Claims, Jobs, Messages, Outbox, Paces, Subscribers},
     problem::Problem,
-    rules::{Check, is_name},
+    rules::is_name,
     time::Time,
 };
 
-/// Days a message is kept unless the producer says otherwise, and the limits of what it may say.
-pub const RETENTION_DAYS: i64 = 90;
-const SHORTEST_RETENTION_DAYS: i64 = 5;
-/// Endpoints that one message may reach: they are all queued, and all named in the stored message, before the answer.
-pub const FAN_OUT_LIMIT: usize = 5_000;
-/// Bytes of payload that one message may put into the queue, over all its endpoints: they are sent before the answer.
-pub const FAN_OUT_BYTES: usize = 64 * 1024 * 1024;
-const MESSAGE_CHANNELS: usize = 5;
+mod draft;
+mod limit;
+mod plan;
+
+pub use draft::{Draft, RETENTION_DAYS};
+use limit::Limiter;
+use plan::Plan;
+pub use plan::{INLINE, INLINE_BYTES};
+pub(crate) use plan::{first_parcel, matching};
+
 /// Cached uids; the cache is emptied when it is full.
 const CACHED_UIDS: usize = 10_000;
-
-/// The request's body.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Draft<'a> {
-    event_type: String,
-    #[serde(borrow, alias = "data")]
-    payload: &'a RawValue,
-    #[serde(default)]
-    event_id: Option<String>,
-    #[serde(default)]
-    channels: Option<Vec<String>>,
-    #[serde(default = "default_retention")]
-    payload_retention_period: i64,
-    #[serde(default)]
-    transformations_params: Option<serde::de::IgnoredAny>,
-}
-
-const fn default_retention() -> i64 {
-    RETENTION_DAYS
-}
-
-impl Draft<'_> {
-    /// Checks every rule of the contract.
-    pub fn check(&self) -> Result<(), Problem> {
-        let mut check = Check::default();
-        check.name("eventType", &self.event_type);
-        check.uid("eventId", self.event_id.as_deref(), MessageId::PREFIX);
-        check.channels(self.channels.as_deref(), MESSAGE_CHANNELS);
-        if !self.payload.get().starts_with('{') {
-            check.fail(&["body", "payload"], "must be a JSON object");
-        }
-        // Ignoring it would deliver something else than was meant: clients send a raw payload here, beside an empty one.
-        if self.transformations_params.is_some() {
-            check.fail(&["body", "transformationsParams"], "raw payloads are not supported yet; send JSON in payload");
-        }
-        if !(SHORTEST_RETENTION_DAYS..=RETENTION_DAYS).contains(&self.payload_retention_period) {
-            check.fail(&["body", "payloadRetentionPeriod"], "must be 5 to 90 days");
-        }
-        check.finish()
-    }
-}
 
 /// What identifies a repeated request.
 #[derive(Debug, Clone)]
@@ -94,21 +53,28 @@ pub struct Publisher<D, L, Q, A> {
     ledger: L,
     queue: Q,
     ambient: A,
+    limiter: Limiter,
     /// Checked against the application on every use, so that it is never wrong.
     uids: Mutex<HashMap<(OrgId, String), AppId>>,
 }
 
-/// Where the message will go.
-struct Plan {
-    now: Time,
-    application: Application,
-    endpoints: Vec<Endpoint>,
-}
-
-impl<D: Subscribers, L: Claims + Messages, Q: Outbox, A: Ambient> Publisher<D, L, Q, A> {
+impl<D, L, Q, A> Publisher<D, L, Q, A>
+where
+    D: Subscribers,
+    L: Claims + Messages + Paces,
+    Q: Outbox + Jobs,
+    A: Ambient,
+{
     /// Over these ports.
     pub fn new(directory: D, ledger: L, queue: Q, ambient: A) -> Self {
-        Self { directory, ledger, queue, ambient, uids: Mutex::default() }
+        Self { directory, ledger, queue, ambient, limiter: Limiter::default(), uids: Mutex::default() }
+    }
+
+    /// Takes in so many messages a second for each application that has no rate of its own; 0 is any number.
+    #[must_use]
+    pub fn with_rate(mut self, rate: u32) -> Self {
+        self.limiter = Limiter::new(rate);
+        self
     }
 
     /// Publishes to an application, given by id or uid. The answer to a repeated request is the first one's message.
@@ -120,14 +86,26 @@ impl<D: Subscribers, L: Claims + Messages, Q: Outbox, A: Ambient> Publisher<D, L
         request: &Repeatable,
     ) -> Result<Message, Problem> {
         draft.check()?;
-        let (application, endpoints) = self.subscribers(org, app).await?;
-        let plan = Plan { now: self.ambient.now(), application, endpoints };
+        let plan = Plan { now: self.ambient.now(), audience: self.audience(org, app).await? };
+        if let Err(refusal) = self.limiter.pass(&self.ledger, &plan.audience.application, plan.now).await {
+            return self.done_already(&plan, request, refusal).await;
+        }
         let mut held = Held::default();
         let result = self.claimed(&plan, draft, request, &mut held).await;
         if let Err(problem) = &result {
             self.release(held, plan.now, problem).await;
         }
         result
+    }
+
+    /// A repeated request is answered beyond the rate, too: it adds nothing.
+    async fn done_already(&self, plan: &Plan, request: &Repeatable, refusal: Problem) -> Result<Message, Problem> {
+        let Some(key) = &request.key else { return Err(refusal) };
+        let standing = self.ledger.standing(key).await?;
+        match standing.filter(|claim| claim.fingerprint == request.fingerprint && claim.expires_at > plan.now) {
+            Some(claim) => self.stored(plan, claim.id).await?.ok_or(refusal),
+            None => Err(refusal),
+        }
     }
 
     async fn claimed(
@@ -145,12 +123,16 @@ impl<D: Subscribers, L: Claims + Messages, Q: Outbox, A: Ambient> Publisher<D, L
             }
         }
         if let Some(event_id) = &draft.event_id {
-            let key = ClaimKey::EventId(plan.application.id, event_id.clone());
+            let key = ClaimKey::EventId(plan.app(), event_id.clone());
             let claim = self.claim_event(plan, &key, draft, request, id).await?;
             id = held.keep(&key, claim);
         }
-        let message = plan.message(MessageId::from_ksuid(id), draft)?;
-        self.queue.send(&plan.envelopes(&message)).await?;
+        let message = plan.message(MessageId::from_ksuid(id), draft);
+        if message.fans_out {
+            self.queue.submit(&[plan.job(&message)]).await?;
+        } else {
+            self.queue.send(&plan.parcels(&message)).await?;
+        }
         self.ledger.store(&message).await?;
         Ok(message)
     }
@@ -214,7 +196,7 @@ impl<D: Subscribers, L: Claims + Messages, Q: Outbox, A: Ambient> Publisher<D, L
     }
 
     async fn stored(&self, plan: &Plan, id: Ksuid) -> Result<Option<Message>, Problem> {
-        Ok(self.ledger.message(plan.application.id, MessageId::from_ksuid(id)).await?)
+        Ok(self.ledger.message(plan.app(), MessageId::from_ksuid(id)).await?)
     }
 
     /// Ends the leases, so that a repeated request need not wait for them; or, where nothing was made, the claims
@@ -228,11 +210,11 @@ impl<D: Subscribers, L: Claims + Messages, Q: Outbox, A: Ambient> Publisher<D, L
         }
     }
 
-    async fn subscribers(&self, org: &OrgId, app: &str) -> Result<(Application, Vec<Endpoint>), Problem> {
+    async fn audience(&self, org: &OrgId, app: &str) -> Result<Audience, Problem> {
         let unknown = || Problem::not_found("Application");
         if let Ok(id) = app.parse() {
             let found = self.directory.subscribers(id).await?;
-            return found.filter(|(application, _)| application.org == *org).ok_or_else(unknown);
+            return found.filter(|found| found.application.org == *org).ok_or_else(unknown);
         }
         if !is_name(app) {
             return Err(Problem::invalid(&["path", "app_id"], "must be an application's id or uid"));
@@ -249,13 +231,10 @@ impl<D: Subscribers, L: Claims + Messages, Q: Outbox, A: Ambient> Publisher<D, L
         Ok(found)
     }
 
-    async fn of_uid(
-        &self,
-        id: AppId,
-        (org, uid): &(OrgId, String),
-    ) -> Result<Option<(Application, Vec<Endpoint>)>, Problem> {
+    async fn of_uid(&self, id: AppId, (org, uid): &(OrgId, String)) -> Result<Option<Audience>, Problem> {
         let found = self.directory.subscribers(id).await?;
-        Ok(found.filter(|(app, _)| app.org == *org && app.uid.as_ref() == Some(uid)))
+        Ok(found
+            .filter(|Audience { application, .. }| application.org == *org && application.uid.as_ref() == Some(uid)))
     }
 
     fn cached(&self, key: &(OrgId, String)) -> Option<AppId> {
@@ -286,67 +265,5 @@ impl Held {
         let id = claim.id;
         self.0.push((key.clone(), claim));
         id
-    }
-}
-
-impl Plan {
-    fn claim(&self, id: Ksuid, fingerprint: &str, expires_at: Time) -> Claim {
-        let lease = self.now.plus(LEASE);
-        Claim { id, fingerprint: fingerprint.to_owned(), lease, expires_at, answer: None }
-    }
-
-    fn expires_at(&self, draft: &Draft<'_>) -> Time {
-        let days = u64::try_from(draft.payload_retention_period).unwrap_or(0);
-        self.now.plus(Duration::from_secs(days * 86_400))
-    }
-
-    fn message(&self, id: MessageId, draft: &Draft<'_>) -> Result<Message, Problem> {
-        let channels = draft.channels.clone().map(|mut channels| {
-            channels.sort();
-            channels.dedup();
-            channels
-        });
-        let wanted = channels.as_deref().unwrap_or_default();
-        let matching = self.endpoints.iter().filter(|endpoint| endpoint.matches(&draft.event_type, wanted));
-        let (held, open): (Vec<_>, Vec<_>) = matching.partition(|endpoint| endpoint.disabled);
-        if open.len() + held.len() > FAN_OUT_LIMIT {
-            let detail = format!("One message can reach at most {FAN_OUT_LIMIT} endpoints of an application");
-            return Err(Problem::refused(400, "too_many_endpoints", detail));
-        }
-        if open.len() * draft.payload.get().len() > FAN_OUT_BYTES {
-            let detail = format!(
-                "The payload goes to {} endpoints; together that may be at most {FAN_OUT_BYTES} bytes",
-                open.len()
-            );
-            return Err(Problem::refused(413, "payload_too_large", detail));
-        }
-        Ok(Message {
-            id,
-            app: self.application.id,
-            event_type: draft.event_type.clone(),
-            event_id: draft.event_id.clone(),
-            channels,
-            payload: draft.payload.get().into(),
-            at: self.now,
-            expires_at: self.expires_at(draft),
-            endpoints: open.iter().map(|endpoint| endpoint.id).collect(),
-            held: held.iter().map(|endpoint| endpoint.id).collect(),
-        })
-    }
-
-    fn envelopes(&self, message: &Message) -> Vec<Envelope> {
-        let revs: HashMap<_, _> = self.endpoints.iter().map(|endpoint| (endpoint.id, endpoint.rev)).collect();
-        let envelope = |endpoint: &_| Envelope {
-            app: message.app,
-            endpoint: *endpoint,
-            message: message.id,
-            event_type: message.event_type.clone(),
-            expires_at: message.expires_at,
-            round: 0,
-            woken: None,
-            rev: revs.get(endpoint).copied().unwrap_or(0),
-            payload: message.payload.clone(),
-        };
-        message.endpoints.iter().map(envelope).collect()
     }
 }

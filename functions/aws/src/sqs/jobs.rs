@@ -1,0 +1,52 @@
+//! The queue of jobs, for those who fill it.
+
+use aws_sdk_sqs::Client;
+use postrider_core::{
+    job::Job,
+    ports::{Jobs, Unavailable},
+};
+
+use super::{
+    Queues,
+    send::{Entry, send_all},
+};
+
+/// The queue of jobs, for a function that fills no other.
+#[derive(Debug, Clone)]
+pub struct JobQueue {
+    client: Client,
+    url: String,
+}
+
+impl JobQueue {
+    pub(crate) fn new(client: Client, url: &str) -> Self {
+        Self { client, url: url.to_owned() }
+    }
+}
+
+impl Jobs for JobQueue {
+    async fn submit(&self, jobs: &[Job]) -> Result<(), Unavailable> {
+        submit(&self.client, &self.url, jobs).await
+    }
+}
+
+impl Jobs for Queues {
+    async fn submit(&self, jobs: &[Job]) -> Result<(), Unavailable> {
+        submit(&self.client, &self.urls.jobs, jobs).await
+    }
+}
+
+async fn submit(client: &Client, queue: &str, jobs: &[Job]) -> Result<(), Unavailable> {
+    let entries: Result<Vec<_>, _> = jobs.iter().map(entry).collect();
+    let entries = entries.map_err(|error| Unavailable::new("writing a job", error))?;
+    send_all(client, queue, &entries, Entry::clone).await
+}
+
+/// One customer's jobs do not delay another's.
+fn entry(job: &Job) -> Result<Entry, serde_json::Error> {
+    let group = match job {
+        Job::FanOut { app, .. } => app.to_string(),
+        Job::Tell { org, .. } => org.to_string(),
+    };
+    Ok(Entry { body: serde_json::to_string(job)?, group: Some(group), attributes: Vec::new(), delay: None })
+}

@@ -1,0 +1,85 @@
+//! The last step: what becomes of the queue messages, once everything is recorded.
+
+use super::{Courier, Fate, Job, Queues, Received, Store, Trip};
+use crate::{
+    delivery::Reason,
+    message::{Content, Envelope},
+    outbound::Sender,
+    ports::{Ambient, DeadLetter, Keys, Parcel, Way, chain},
+};
+
+/// What is sent elsewhere before its queue messages are acknowledged.
+#[derive(Default)]
+struct Leaving {
+    letters: Vec<DeadLetter>,
+    buried: Vec<String>,
+    parcels: Vec<Parcel>,
+    moved: Vec<String>,
+}
+
+impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A> {
+    /// Buries, moves, holds, and gives what must come back.
+    pub(super) async fn dispose(&self, jobs: Vec<(Job, Fate)>, malformed: Vec<Received>, trip: Trip) -> Vec<String> {
+        let (mut back, mut holds) = (Vec::new(), Vec::new());
+        let mut leaving = Leaving::default();
+        for (job, fate) in jobs {
+            let ids = job.copies.iter().map(|copy| copy.id.clone());
+            match fate {
+                Fate::Done => {}
+                Fate::Failed => back.extend(ids),
+                // Copies of the same delivery are one from here on.
+                Fate::Back(wait) => {
+                    holds.extend(job.copies.first().map(|copy| (copy.receipt.clone(), wait)));
+                    back.extend(ids.take(1));
+                }
+                Fate::Moved { slot, missed, delay } => {
+                    leaving.moved.extend(ids);
+                    let envelope = Envelope { slot, missed, ..job.envelope };
+                    leaving.parcels.push(Parcel { content: Content::Delivery(envelope), way: Way::Retry, delay });
+                }
+                Fate::Buried(reason) => {
+                    leaving.buried.extend(ids);
+                    leaving.letters.push(letter(&job.envelope, reason));
+                }
+            }
+        }
+        for message in malformed {
+            tracing::error!(sqs_message = message.id, "a queue message is not a delivery");
+            leaving.letters.push(DeadLetter { body: message.body, reason: Reason::Malformed, about: None });
+            leaving.buried.push(message.id);
+        }
+        let hold = async {
+            if !holds.is_empty() {
+                self.queues.hold(trip.way, &holds).await;
+            }
+        };
+        let (stayed, ()) = futures::join!(self.send_off(leaving), hold);
+        back.extend(stayed);
+        back
+    }
+
+    /// Gives the queue messages whose content could not be sent where it belongs.
+    async fn send_off(&self, leaving: Leaving) -> Vec<String> {
+        let Leaving { letters, buried, parcels, moved } = leaving;
+        let burial = async { if letters.is_empty() { Ok(()) } else { self.queues.bury(&letters).await } };
+        let move_ = async { if parcels.is_empty() { Ok(()) } else { self.queues.send(&parcels).await } };
+        let (burial, move_) = futures::join!(burial, move_);
+        let mut stayed = Vec::new();
+        if let Err(error) = burial {
+            tracing::error!(error = %chain(&error), "dead letters could not be sent; they come again");
+            stayed.extend(buried);
+        }
+        if let Err(error) = move_ {
+            tracing::error!(error = %chain(&error), "deliveries could not be moved to the retry queue; they come again");
+            stayed.extend(moved);
+        }
+        stayed
+    }
+}
+
+/// What is redriven later: the same delivery, one round on.
+pub(super) fn letter(envelope: &Envelope, reason: Reason) -> DeadLetter {
+    let next = Envelope { round: envelope.round + 1, woken: None, slot: None, missed: 0, ..envelope.clone() };
+    let about = Some((envelope.app, envelope.endpoint, envelope.message));
+    DeadLetter { body: next.encode(), reason, about }
+}

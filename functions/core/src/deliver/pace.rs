@@ -1,0 +1,151 @@
+//! Rate limits: each delivery gets a time of its own, is put off once until shortly before it, and waits for the rest of
+//! the time here, so that the receiver never sees more than its rate.
+//!
+//! Where no rate is set nothing is read, written or waited for. An endpoint's own rate is exact. Where its application has
+//! one too, a delivery waits for the later of the two times.
+
+use std::time::Duration;
+
+use super::{Courier, Fate, Job, MARGIN, Queues, SOON, Store, Trip};
+use crate::{
+    entity::Endpoint,
+    outbound::Sender,
+    ports::{Ambient, Keys, Known, LONGEST_DELAY, Paced, Reservation, Slots, Unavailable, chain},
+    time::Time,
+};
+
+/// A delivery is received so long before its time, to be sent exactly then.
+const LEAD: Duration = Duration::from_secs(2);
+/// One that is parked is woken so long before its time: the scheduler looks once a minute.
+pub(super) const PARKED_LEAD: Duration = Duration::from_secs(90);
+/// Time that is waited for here rather than in the queue.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// One that comes later than the interval for its time, within these bounds, needs another: its own belongs to somebody
+/// else by now.
+const LATE: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(200));
+/// After so many times missed, it is sent when it comes: it must end some day.
+const MOST_MISSED: u8 = 5;
+/// Reservations reach no further into the future.
+const HORIZON: Duration = Duration::from_hours(24 * 7);
+
+/// When the request of a job may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// As soon as it can be; no rate applies.
+    Now,
+    /// At that time, which is near.
+    At(Time),
+    /// Not in this invocation.
+    Later(Fate),
+    /// At that time, which is so far that the scheduler has to keep it.
+    Parked(Time),
+}
+
+impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A> {
+    /// When the requests of these jobs, all to one endpoint, may be made.
+    pub(super) async fn turns(&self, jobs: &[&Job], endpoint: &Endpoint, known: &Known, trip: Trip) -> Vec<Turn> {
+        let application = known.owners.get(&endpoint.app).and_then(|owner| owner.throttle_rate);
+        if endpoint.throttle_rate.is_none() && application.is_none() {
+            return vec![Turn::Now; jobs.len()];
+        }
+        let now = self.ambient.now();
+        let late = interval(endpoint.throttle_rate.or(application)).clamp(LATE.0, LATE.1);
+        let standing: Vec<_> = jobs.iter().map(|job| standing(job, known, now, late)).collect();
+        let without = standing.iter().filter(|slot| slot.is_none()).count();
+        let slots = match self.reserve(endpoint, application, without).await {
+            Ok(slots) => slots,
+            Err(error) => {
+                tracing::error!(endpoint = %endpoint.id, error = %chain(&error), "no times could be reserved");
+                vec![None; without]
+            }
+        };
+        let mut slots = slots.into_iter();
+        let turn = |(job, slot): (&&Job, Option<Time>)| {
+            let new = slot.is_none();
+            let missed = job.envelope.missed + u8::from(new && job.envelope.slot.is_some());
+            match slot.or_else(|| slots.next().flatten()) {
+                Some(slot) => self.turn(job, slot, missed, new, trip),
+                None => Turn::Later(self.later(job, SOON)),
+            }
+        };
+        jobs.iter().zip(standing).map(turn).collect()
+    }
+
+    /// When the one request of a flush may be made; or after how long to try again, if not in this invocation.
+    pub(super) async fn flush_turn(
+        &self,
+        endpoint: &Endpoint,
+        known: &Known,
+        trip: Trip,
+    ) -> Result<Result<Option<Time>, Duration>, Unavailable> {
+        let application = known.owners.get(&endpoint.app).and_then(|owner| owner.throttle_rate);
+        if endpoint.throttle_rate.is_none() && application.is_none() {
+            return Ok(Ok(None));
+        }
+        let slots = self.reserve(endpoint, application, 1).await?;
+        let Some(slot) = slots.first().copied().flatten() else { return Ok(Err(LONGEST_DELAY)) };
+        let wait = self.ambient.now().until(slot);
+        Ok(if is_near(wait, slot, trip) { Ok(Some(slot)) } else { Err(wait) })
+    }
+
+    /// So many times; of the application first, since all of its endpoints share them in order.
+    async fn reserve(
+        &self,
+        endpoint: &Endpoint,
+        application: Option<u16>,
+        count: usize,
+    ) -> Result<Vec<Option<Time>>, Unavailable> {
+        let mut times = vec![self.ambient.now(); count];
+        let limits =
+            [(Paced::Application(endpoint.app), application), (Paced::Endpoint(endpoint.id), endpoint.throttle_rate)];
+        for (of, rate) in limits.into_iter().filter(|(_, rate)| rate.is_some()) {
+            let Some(from) = times.first().copied() else { break };
+            let interval = interval(rate);
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            match self.store.reserve(&Reservation { of, count, interval, from, horizon: HORIZON }).await? {
+                Slots::From(first) => spread(&mut times, first, interval),
+                Slots::Full(_) => return Ok(vec![None; times.len()]),
+            }
+        }
+        Ok(times.into_iter().map(Some).collect())
+    }
+
+    fn turn(&self, job: &Job, slot: Time, missed: u8, new: bool, trip: Trip) -> Turn {
+        let wait = self.ambient.now().until(slot);
+        if is_near(wait, slot, trip) {
+            return Turn::At(slot);
+        }
+        // Whole seconds, rounded down: early is on time.
+        let delay = Duration::from_secs(wait.saturating_sub(LEAD).as_secs());
+        match new {
+            true if delay > LONGEST_DELAY => Turn::Parked(slot),
+            true => Turn::Later(Fate::Moved { slot: Some(slot), missed, delay }),
+            false => Turn::Later(self.later(job, delay.max(SOON))),
+        }
+    }
+}
+
+fn is_near(wait: Duration, slot: Time, trip: Trip) -> bool {
+    wait <= PATIENCE && slot.plus(MARGIN * 2) < trip.deadline
+}
+
+fn interval(rate: Option<u16>) -> Duration {
+    Duration::from_secs(1) / u32::from(rate.unwrap_or(1).max(1))
+}
+
+fn spread(times: &mut [Time], first: Time, interval: Duration) {
+    let mut slot = first;
+    for time in times {
+        *time = slot.max(*time);
+        slot = slot.plus(interval);
+    }
+}
+
+/// The time a job has, if it still counts: it is not over, and no attempt was made at it.
+fn standing(job: &Job, known: &Known, now: Time, late: Duration) -> Option<Time> {
+    let slot = job.envelope.slot?;
+    let last = known.deliveries.get(&job.key()).and_then(|record| record.attempts.last());
+    let used = last.is_some_and(|attempt| attempt.at.plus(late) >= slot);
+    let late = slot.plus(late) < now && job.envelope.missed < MOST_MISSED;
+    (!used && !late).then_some(slot)
+}

@@ -1,0 +1,181 @@
+//! The request itself: keys and authorization opened, composed, and sent; once more where a token was not accepted.
+
+use std::time::Duration;
+
+use super::{Courier, Fate, Queues, Store};
+use crate::{
+    authorize::{Header, Unauthorized},
+    compose::{Call, Event},
+    confirm::Confirmation,
+    delivery::{Attempt, FaultClass},
+    entity::Endpoint,
+    ids::AttemptId,
+    keyring::{KeyError, Keyring, Sealed},
+    manner::Auth,
+    outbound::{Exchange, Outbound, Sender},
+    ports::{Ambient, Keys},
+    secret::SigningSecret,
+    time::Time,
+};
+
+/// What an attempt needs that is sealed.
+pub(super) struct Opened {
+    secrets: Vec<SigningSecret>,
+    ring: Keyring,
+}
+
+/// What came of a request, or why none could be made.
+pub(super) type Sent = Result<Exchange, Unauthorized>;
+
+/// When and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) at: Time,
+    pub(super) timeout: Duration,
+}
+
+impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A> {
+    /// The keys that sign now: the current one, then the old ones in grace; with the keyring that opens the rest.
+    pub(super) async fn opened(&self, endpoint: &Endpoint) -> Result<Opened, Fate> {
+        let now = self.ambient.now();
+        let old = endpoint.secrets.old.iter().filter(|old| old.expires_at > now).map(|old| &old.key);
+        let sealed: Vec<&Sealed> = std::iter::once(&endpoint.secrets.current).chain(old).collect();
+        let ring = self.keyring(None).await?;
+        let opened = match open(ring, &sealed, endpoint) {
+            // Sealed with a root key that is newer than the cached keyring.
+            Err(KeyError::UnknownKey(name)) => open(self.keyring(Some(&name)).await?, &sealed, endpoint),
+            opened => opened,
+        };
+        opened.map_err(|error| {
+            tracing::error!(endpoint = %endpoint.id, %error, "the endpoint's secrets do not open");
+            Fate::Failed
+        })
+    }
+
+    async fn keyring(&self, wanted: Option<&str>) -> Result<Keyring, Fate> {
+        self.keys.keyring(wanted).await.map_err(|error| {
+            tracing::error!(error = %crate::ports::chain(&error), "the keyring could not be read");
+            Fate::Failed
+        })
+    }
+
+    /// The request with one event.
+    pub(super) async fn send_event(
+        &self,
+        endpoint: &Endpoint,
+        opened: &Opened,
+        event: Event<'_>,
+        attempt: AttemptId,
+        moment: Moment,
+    ) -> Sent {
+        let confirm_url = self.confirm_url(endpoint, opened, &event, attempt, moment.at);
+        let compose = |authorization: Option<&Header>, timeout| {
+            let confirm_url = confirm_url.as_deref();
+            let call = self.call(endpoint, opened, authorization, moment.at, timeout);
+            Call { confirm_url, ..call }.event(&event)
+        };
+        self.send(endpoint, opened, moment, compose).await
+    }
+
+    /// The request with several events.
+    pub(super) async fn send_batch(
+        &self,
+        endpoint: &Endpoint,
+        opened: &Opened,
+        events: &[Event<'_>],
+        moment: Moment,
+    ) -> Sent {
+        let compose = |authorization: Option<&Header>, timeout| {
+            self.call(endpoint, opened, authorization, moment.at, timeout).batch(events)
+        };
+        self.send(endpoint, opened, moment, compose).await
+    }
+
+    fn call<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        opened: &'a Opened,
+        authorization: Option<&'a Header>,
+        at: Time,
+        timeout: Duration,
+    ) -> Call<'a> {
+        let (settings, secrets) = (&self.settings.compose, opened.secrets.as_slice());
+        Call { settings, endpoint, secrets, authorization, confirm_url: None, at, timeout }
+    }
+
+    /// A token that is not accepted may have been revoked: a new one is asked for, once. A 401 has done nothing.
+    async fn send(
+        &self,
+        endpoint: &Endpoint,
+        opened: &Opened,
+        moment: Moment,
+        compose: impl Fn(Option<&Header>, Duration) -> Outbound + Sync,
+    ) -> Sent {
+        let left = || moment.timeout.saturating_sub(moment.at.until(self.ambient.now()));
+        let header = self.authorization(endpoint, opened, left()).await?;
+        let exchange = self.sender.send(compose(header.as_ref(), left())).await;
+        let refused = exchange.result.as_ref().is_ok_and(|answer| answer.status == 401);
+        let (Some(used), Auth::OAuth2 { .. }, true) = (header, &endpoint.delivery.auth, refused) else {
+            return Ok(exchange);
+        };
+        self.tokens.forget(endpoint.id, &used);
+        let header = self.authorization(endpoint, opened, left()).await?;
+        Ok(self.sender.send(compose(header.as_ref(), left())).await)
+    }
+
+    async fn authorization(
+        &self,
+        endpoint: &Endpoint,
+        opened: &Opened,
+        timeout: Duration,
+    ) -> Result<Option<Header>, Unauthorized> {
+        let now = self.ambient.now();
+        match self.tokens.header(endpoint, &opened.ring, &self.sender, now, timeout).await {
+            Err(Unauthorized::Sealed(KeyError::UnknownKey(name))) => {
+                let Ok(ring) = self.keyring(Some(&name)).await else {
+                    return Err(Unauthorized::Sealed(KeyError::UnknownKey(name)));
+                };
+                self.tokens.header(endpoint, &ring, &self.sender, now, timeout).await
+            }
+            done => done,
+        }
+    }
+
+    fn confirm_url(
+        &self,
+        endpoint: &Endpoint,
+        opened: &Opened,
+        event: &Event<'_>,
+        attempt: AttemptId,
+        at: Time,
+    ) -> Option<String> {
+        let confirming = endpoint.delivery.confirm?;
+        // Its time begins with the answer, which may take as long as an attempt may.
+        let within = Duration::from_secs(u64::from(confirming.within_seconds)) + self.settings.attempt_timeout;
+        let (app, expires_at) = (endpoint.app, at.plus(within));
+        let confirmation = Confirmation { app, endpoint: endpoint.id, message: event.id, attempt, expires_at };
+        let token = confirmation.token(&opened.ring).ok()?;
+        Some(format!("{}/api/v1/confirm/{token}", self.settings.api_url.trim_end_matches('/')))
+    }
+}
+
+fn open(ring: Keyring, sealed: &[&Sealed], endpoint: &Endpoint) -> Result<Opened, KeyError> {
+    let secrets = sealed.iter().map(|sealed| ring.open(sealed, endpoint.id)).collect::<Result<_, _>>()?;
+    Ok(Opened { secrets, ring })
+}
+
+/// The record of what was sent, or was not.
+pub(super) fn record_of(sent: Sent, id: AttemptId, at: Time, url: &str) -> (Attempt, Exchange) {
+    match sent {
+        Ok(exchange) => (Attempt::new(id, at, url.to_owned(), exchange.clone()), exchange),
+        Err(error) => {
+            let exchange = Exchange { duration: Duration::ZERO, result: Err(crate::outbound::Fault::Invalid) };
+            let attempt = Attempt {
+                fault: Some(error.class()),
+                response: format!("{}: {error}", FaultClass::Authorization.as_str()),
+                ..Attempt::new(id, at, url.to_owned(), exchange.clone())
+            };
+            (attempt, exchange)
+        }
+    }
+}

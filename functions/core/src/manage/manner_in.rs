@@ -1,0 +1,133 @@
+//! The member `delivery` of an endpoint as it is sent, and its rules.
+
+use serde::Deserialize;
+
+use super::{
+    auth_in::{AuthIn, Seal},
+    headers,
+};
+use crate::{
+    given::Given,
+    manner::{Auth, Batching, Confirming, Format, Manner, Method},
+    problem::Problem,
+    rules::Check,
+    secret::KeyType,
+};
+
+/// The name under which Standard Webhooks knows of it; the others that begin like this are Postrider's own.
+const EVENT_TYPE: &str = "webhook-event-type";
+
+/// How to deliver. `null` means the default. Not `Debug`: it may hold a secret.
+#[derive(Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct MannerIn {
+    paused: Given<bool>,
+    method: Given<Method>,
+    format: Given<Format>,
+    event_type_header: Given<String>,
+    auth: Given<AuthIn>,
+    batch: Given<BatchIn>,
+    confirm: Given<ConfirmIn>,
+    consent: Given<bool>,
+    /// Of the signing key that is generated; looked at where an endpoint is created.
+    key_type: Option<KeyType>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BatchIn {
+    max_events: u32,
+    max_seconds: u32,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConfirmIn {
+    within_seconds: u32,
+}
+
+impl MannerIn {
+    /// Checks every rule that needs no look at what is stored.
+    pub(super) fn check(&mut self, check: &mut Check, plain_http: bool) {
+        if let Some(Err(why)) = self.event_type_header.value().map(|name| event_type_header(name)) {
+            check.fail(&["body", "delivery", "eventTypeHeader"], why);
+        }
+        if let Some(auth) = self.auth.value_mut() {
+            auth.check(check, plain_http);
+        }
+        if let Some(batch) = self.batch.value() {
+            within(check, ["batch", "maxEvents"], batch.max_events, 2, 100);
+            within(check, ["batch", "maxSeconds"], batch.max_seconds, 1, 900);
+        }
+        if let Some(confirm) = self.confirm.value() {
+            within(check, ["confirm", "withinSeconds"], confirm.within_seconds, 1, 86_400);
+        }
+    }
+
+    /// The type of a new signing key.
+    pub(super) const fn key_type(&self) -> Option<KeyType> {
+        self.key_type
+    }
+
+    /// Changes `manner`, member by member; refuses what does not go together.
+    pub(super) fn merge(&self, manner: &mut Manner, standing: &Auth, seal: Seal<'_>) -> Result<(), Problem> {
+        let given = self.clone();
+        given.paused.apply_or_default(&mut manner.paused);
+        given.method.apply_or_default(&mut manner.method);
+        given.format.apply_or_default(&mut manner.format);
+        given.event_type_header.apply(&mut manner.event_type_header);
+        match given.auth {
+            Given::Absent => {}
+            Given::Null => manner.auth = Auth::None,
+            Given::Value(auth) => manner.auth = auth.sealed(standing, seal)?,
+        }
+        given.batch.map(batching).apply(&mut manner.batch);
+        given.confirm.map(|confirm| Confirming { within_seconds: confirm.within_seconds }).apply(&mut manner.confirm);
+        given.consent.apply_or_default(&mut manner.consent);
+        goes_together(manner)
+    }
+}
+
+fn batching(batch: BatchIn) -> Batching {
+    let small = |number| u16::try_from(number).unwrap_or(u16::MAX);
+    Batching { max_events: small(batch.max_events), max_seconds: small(batch.max_seconds) }
+}
+
+fn goes_together(manner: &Manner) -> Result<(), Problem> {
+    let mut check = Check::default();
+    if manner.batch.is_some() && manner.confirm.is_some() {
+        check.fail(
+            &["body", "delivery", "batch"],
+            "cannot be had together with confirm: events are confirmed one by one",
+        );
+    }
+    if manner.batch.is_some() && manner.format == Format::CloudEventsBinary {
+        let why = "cannot be had together with the format cloudevents-binary, whose headers are of one event";
+        check.fail(&["body", "delivery", "batch"], why);
+    }
+    if let (Auth::Header { name, .. }, Some(header)) = (&manner.auth, &manner.event_type_header)
+        && name.eq_ignore_ascii_case(header)
+    {
+        check.fail(&["body", "delivery", "eventTypeHeader"], "is the header of the authentication");
+    }
+    check.finish()
+}
+
+fn event_type_header(name: &str) -> Result<(), &'static str> {
+    if name.eq_ignore_ascii_case(EVENT_TYPE) {
+        return Ok(());
+    }
+    if name.eq_ignore_ascii_case("authorization") { Err("this header cannot be set") } else { header_name(name) }
+}
+
+/// A header that neither Postrider nor a format of its own has a use for.
+pub(super) fn header_name(name: &str) -> Result<(), &'static str> {
+    let is_attribute = name.get(..3).is_some_and(|prefix| prefix.eq_ignore_ascii_case("ce-"));
+    if is_attribute { Err("this header cannot be set") } else { headers::check_name(name) }
+}
+
+fn within(check: &mut Check, field: [&str; 2], number: u32, least: u32, most: u32) {
+    if !(least..=most).contains(&number) {
+        check.fail(&["body", "delivery", field[0], field[1]], format!("must be {least} to {most}"));
+    }
+}

@@ -1,0 +1,164 @@
+//! What a producer sends.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+
+use crate::{
+    ids::{Id as _, MessageId},
+    problem::Problem,
+    rules::{Check, is_content_type},
+};
+
+/// Days a message is kept unless the producer says otherwise, and the limits of what it may say.
+pub const RETENTION_DAYS: i64 = 90;
+const SHORTEST_RETENTION_DAYS: i64 = 5;
+const MESSAGE_CHANNELS: usize = 5;
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// The request's body.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Draft<'a> {
+    pub(super) event_type: String,
+    #[serde(borrow, alias = "data")]
+    payload: &'a RawValue,
+    #[serde(default)]
+    pub(super) event_id: Option<String>,
+    #[serde(default)]
+    pub(super) channels: Option<Vec<String>>,
+    #[serde(default = "default_retention")]
+    pub(super) payload_retention_period: i64,
+    #[serde(default)]
+    transformations_params: Option<Raw>,
+}
+
+const fn default_retention() -> i64 {
+    RETENTION_DAYS
+}
+
+/// The client libraries send a payload that is not JSON here, beside an empty one. Other members mean nothing to us.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the contract's name")]
+struct Raw {
+    #[serde(default)]
+    raw_payload: Option<String>,
+    #[serde(default)]
+    headers: Option<BTreeMap<String, Value>>,
+    #[serde(default)]
+    content_type: Option<Value>,
+}
+
+impl<'a> Draft<'a> {
+    /// An event of our own.
+    pub(crate) const fn new(event_type: String, event_id: String, payload: &'a RawValue) -> Self {
+        Self {
+            event_type,
+            payload,
+            event_id: Some(event_id),
+            channels: None,
+            payload_retention_period: RETENTION_DAYS,
+            transformations_params: None,
+        }
+    }
+
+    /// Checks every rule of the contract.
+    pub fn check(&self) -> Result<(), Problem> {
+        let mut check = Check::default();
+        check.name("eventType", &self.event_type);
+        check.uid("eventId", self.event_id.as_deref(), MessageId::PREFIX);
+        check.channels(self.channels.as_deref(), MESSAGE_CHANNELS);
+        if !self.payload.get().starts_with('{') {
+            check.fail(&["body", "payload"], "must be a JSON object");
+        }
+        if !(SHORTEST_RETENTION_DAYS..=RETENTION_DAYS).contains(&self.payload_retention_period) {
+            check.fail(&["body", "payloadRetentionPeriod"], "must be 5 to 90 days");
+        }
+        let given = self.raw().and_then(|(raw, _)| raw.given());
+        if let Some((loc, value)) = given
+            && !value.as_str().is_some_and(is_content_type)
+        {
+            check.fail(&loc, "must be a media type such as application/xml, at most 255 bytes");
+        }
+        check.finish()
+    }
+
+    fn raw(&self) -> Option<(&Raw, &str)> {
+        let raw = self.transformations_params.as_ref()?;
+        Some((raw, raw.raw_payload.as_deref()?))
+    }
+
+    /// The text to deliver, and its content type unless it is a JSON object like any other.
+    pub(super) fn content(&self) -> (&str, Option<String>) {
+        let Some((raw, text)) = self.raw() else { return (self.payload.get(), None) };
+        let json = serde_json::from_str::<&RawValue>(text).ok();
+        let default = if json.is_some() { JSON } else { TEXT };
+        let given = raw.given().and_then(|(_, value)| value.as_str()).unwrap_or(default);
+        // Without space around it, which the queue would not carry.
+        let is_plain = given == JSON && text.starts_with('{') && json.is_some_and(|value| value.get() == text);
+        (text, (!is_plain).then(|| given.to_owned()))
+    }
+}
+
+impl Raw {
+    /// The content type that was given, and where.
+    fn given(&self) -> Option<(Vec<&str>, &Value)> {
+        let place = |rest: &[&'static str]| [&["body", "transformationsParams"], rest].concat();
+        let header = self.headers.iter().flatten().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        let header = header.map(|(name, value)| ([place(&["headers"]), vec![name.as_str()]].concat(), value));
+        header.or_else(|| Some((place(&["contentType"]), self.content_type.as_ref()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::from_json;
+
+    fn content(params: &str) -> (String, Option<String>) {
+        let body = format!(r#"{{"eventType":"a","payload":{{}},"transformationsParams":{params}}}"#);
+        let draft: Draft<'_> = from_json(body.as_bytes()).expect("a draft");
+        draft.check().expect("valid");
+        let (text, content_type) = draft.content();
+        (text.to_owned(), content_type)
+    }
+
+    #[test]
+    fn a_raw_payload_replaces_the_body_and_has_a_content_type() {
+        for (params, text, content_type) in [
+            (r#"{"rawPayload":"<a/>","headers":{"content-type":"application/xml"}}"#, "<a/>", Some("application/xml")),
+            (r#"{"rawPayload":"<a/>","headers":{"Content-Type":"text/xml"},"x":1}"#, "<a/>", Some("text/xml")),
+            (r#"{"rawPayload":"a;b","contentType":"text/csv"}"#, "a;b", Some("text/csv")),
+            (r#"{"rawPayload":"a\u0000b"}"#, "a\0b", Some(TEXT)),
+            (r#"{"rawPayload":"[1, 2]"}"#, "[1, 2]", Some(JSON)),
+            (r#"{"rawPayload":"{ \"b\":1}"}"#, r#"{ "b":1}"#, None),
+            (r#"{"rawPayload":" {}"}"#, " {}", Some(JSON)),
+            (r#"{"rawPayload":"{}","contentType":"application/x"}"#, "{}", Some("application/x")),
+            (r#"{"headers":{"content-type":7}}"#, "{}", None),
+            ("null", "{}", None),
+        ] {
+            assert_eq!(content(params), (text.to_owned(), content_type.map(str::to_owned)), "{params}");
+        }
+    }
+
+    #[test]
+    fn a_content_type_that_cannot_be_a_header_is_refused_where_it_was_given() {
+        let long = "a".repeat(250) + "/xml";
+        for (given, loc) in [
+            (r#""headers":{"content-type":"xml"}"#.to_owned(), r#""headers","content-type""#),
+            (r#""headers":{"content-type":"a/b\r\nx: y"}"#.to_owned(), r#""headers","content-type""#),
+            (r#""headers":{"Content-Type":null}"#.to_owned(), r#""headers","Content-Type""#),
+            (r#""contentType":7"#.to_owned(), r#""transformationsParams","contentType""#),
+            (format!(r#""contentType":"a/{long}""#), r#""transformationsParams","contentType""#),
+        ] {
+            let body =
+                format!(r#"{{"eventType":"a","payload":{{}},"transformationsParams":{{"rawPayload":"x",{given}}}}}"#);
+            let draft: Draft<'_> = from_json(body.as_bytes()).expect("a draft");
+            let problem = draft.check().expect_err("refused");
+            assert!(problem.status() == 422 && problem.body().contains(loc), "{given}: {}", problem.body());
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Jobs, as they come from their queue: each is done by itself, and what could not be done comes again.
+//!
+//! What is not a job, and what fails again and again, is left to the queue's redrive policy: it ends in the dead-letter
+//! queue of jobs, from which it can be sent back.
+
+use std::panic::AssertUnwindSafe;
+
+use futures::{FutureExt as _, future::join_all};
+
+use crate::{
+    fan_out::{Done, FanOut},
+    job::Job,
+    ports::{Ambient, Claims, FanOuts, Jobs, Messages, Outbox, Paces, Subscribers, chain},
+    tell::Teller,
+    time::Time,
+};
+
+/// A message of the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// Names it in the answer.
+    pub id: String,
+    /// What it says.
+    pub body: String,
+}
+
+/// The use case.
+#[derive(Debug)]
+pub struct Worker<D, L, Q, A> {
+    fan_out: FanOut<D, L, Q, A>,
+    teller: Teller<D, L, Q, A>,
+    ambient: A,
+}
+
+impl<D, L, Q, A> Worker<D, L, Q, A>
+where
+    D: Subscribers,
+    L: Claims + Messages + FanOuts + Paces,
+    Q: Outbox + Jobs,
+    A: Ambient,
+{
+    /// Over these use cases.
+    pub const fn new(fan_out: FanOut<D, L, Q, A>, teller: Teller<D, L, Q, A>, ambient: A) -> Self {
+        Self { fan_out, teller, ambient }
+    }
+
+    /// Does all of them at once, until the deadline; gives the ids of those that must come again.
+    pub async fn handle(&self, batch: Vec<Letter>, deadline: Time) -> Vec<String> {
+        let all = batch.iter().map(|letter| AssertUnwindSafe(self.is_done(letter, deadline)).catch_unwind());
+        let done: Vec<_> = join_all(all).await;
+        let back = batch.into_iter().zip(done).filter(|(_, done)| !matches!(done, Ok(true)));
+        back.map(|(letter, _)| letter.id).collect()
+    }
+
+    async fn is_done(&self, letter: &Letter, deadline: Time) -> bool {
+        match serde_json::from_str(&letter.body) {
+            Ok(job) => self.run(job, deadline).await,
+            Err(error) => {
+                tracing::error!(id = letter.id, line = error.line(), column = error.column(), "not a job");
+                false
+            }
+        }
+    }
+
+    async fn run(&self, job: Job, deadline: Time) -> bool {
+        match job {
+            Job::FanOut { app, message, since } => match self.fan_out.run(app, message, since, deadline).await {
+                Ok(done) => {
+                    tracing::info!(%app, msg = %message, ?done, "fanned out");
+                    done != Done::TooEarly
+                }
+                Err(error) => {
+                    tracing::error!(%app, msg = %message, error = chain(&error), "a message could not be fanned out");
+                    false
+                }
+            },
+            Job::Tell { org, event_type, id, data } => {
+                let told = self.teller.tell(&org, &event_type, &id, &data, self.ambient.now()).await;
+                told.inspect_err(|problem| {
+                    tracing::error!(%org, event_type, id, error = chain(problem), "an event could not be told");
+                })
+                .is_ok()
+            }
+        }
+    }
+}

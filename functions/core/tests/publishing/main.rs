@@ -1,0 +1,8 @@
+//! The promises of publishing, over ports that die at any call: small messages, and those that a job fans out.
+
+mod fan_out;
+mod publish;
+mod rate;
+mod tell;
+mod work;
+mod world;

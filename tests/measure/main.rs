@@ -1,0 +1,32 @@
+//! What Postrider promises, in numbers: one command each, on a local stack of its own.
+//!
+//! `cargo run -p postrider-tests --bin measure -- noisy-neighbour`, and so on. Each prints what it saw, and fails where
+//! that is not what was promised. Numbers of a busy machine say little: the load is printed with them.
+
+#![expect(clippy::print_stdout, reason = "what was measured is printed")]
+
+mod figures;
+mod noisy_neighbour;
+mod rate_limit;
+mod traffic;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// Measures a promise of Postrider on a local stack; fails where it is not kept.
+#[derive(Debug, Parser)]
+#[command(name = "measure")]
+enum What {
+    /// What one endpoint that never answers does to nine that do.
+    NoisyNeighbour(noisy_neighbour::Options),
+    /// What a receiver sees of 300 messages at once, at a rate of 10 a second.
+    RateLimit,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    match What::parse() {
+        What::NoisyNeighbour(options) => noisy_neighbour::measure(&options).await,
+        What::RateLimit => rate_limit::measure().await,
+    }
+}

@@ -1,0 +1,51 @@
+//! Messages, published as producers do, and when they arrived.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use futures::future::try_join_all;
+use postrider_tests::Tenant;
+use serde_json::json;
+use tokio::time::sleep_until;
+
+/// A message that was accepted.
+#[derive(Debug, Clone)]
+pub(crate) struct Sent {
+    /// Its id.
+    pub(crate) id: String,
+    /// When its publication began, since the traffic did.
+    pub(crate) after: Duration,
+    /// The same moment.
+    pub(crate) at: Instant,
+}
+
+/// Publishes for every tenant at a steady pace, however long the answers take. A list for each tenant.
+pub(crate) async fn steady(tenants: &[Tenant], every: Duration, length: Duration) -> Result<Vec<Vec<Sent>>> {
+    let start = Instant::now() + Duration::from_millis(100);
+    let count = u32::try_from(length.as_millis() / every.as_millis().max(1))?;
+    let of_tenant = tenants.iter().enumerate().map(|(nth, tenant)| async move {
+        let first = every * u32::try_from(nth).unwrap_or_default() / u32::try_from(tenants.len()).unwrap_or(1);
+        try_join_all((0..count).map(|number| publish(tenant, start, first + every * number))).await
+    });
+    try_join_all(of_tenant).await
+}
+
+async fn publish(tenant: &Tenant, start: Instant, after: Duration) -> Result<Sent> {
+    sleep_until((start + after).into()).await;
+    let at = Instant::now();
+    let id = tenant.publish("invoice.paid", json!({"total": 2000, "filling": "x".repeat(900)})).await?.id;
+    Ok(Sent { id, after, at })
+}
+
+/// When each message was first received at a path.
+pub(crate) fn arrivals(tenant: &Tenant, path: &str) -> HashMap<String, Instant> {
+    let mut first = HashMap::new();
+    for request in tenant.receiver.received(path) {
+        let id = request.header("webhook-id").unwrap_or_default().to_owned();
+        first.entry(id).or_insert(request.at);
+    }
+    first
+}
