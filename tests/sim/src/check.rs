@@ -122,9 +122,12 @@ pub fn on_answer(inner: &mut Inner, number: usize, exchange: &Exchange) {
     request.succeeded = exchange.result.as_ref().is_ok_and(|answer| (200..300).contains(&answer.status));
 }
 
-/// A record is written over the one that stands.
-pub fn on_record(inner: &mut Inner, delivery: &Delivery) {
-    if let Some(wrong) = may_stand(inner, delivery) {
+/// A record was written over the one that stood.
+pub fn on_record(inner: &mut Inner, delivery: &Delivery, standing: Option<&Delivery>) {
+    if standing.is_some_and(|standing| standing.state == State::Canceled(Reason::MessageGone)) {
+        inner.revived.insert((delivery.endpoint, delivery.message));
+    }
+    if let Some(wrong) = may_stand(inner, delivery, standing) {
         inner.violate(format!("{} {}: {wrong}", delivery.endpoint, delivery.message));
     }
     if delivery.state == State::Succeeded {
@@ -133,9 +136,8 @@ pub fn on_record(inner: &mut Inner, delivery: &Delivery) {
     }
 }
 
-fn may_stand(inner: &Inner, delivery: &Delivery) -> Option<String> {
+fn may_stand(inner: &Inner, delivery: &Delivery, standing: Option<&Delivery>) -> Option<String> {
     let key = (delivery.endpoint, delivery.message);
-    let standing = inner.tables.deliveries.get(&key);
     let schedule: Schedule = inner.scenario.schedule.parse().ok()?;
     match delivery.state {
         State::Succeeded if !sent(inner, key).any(|request| request.succeeded) => {
@@ -159,7 +161,7 @@ fn may_stand(inner: &Inner, delivery: &Delivery) -> Option<String> {
         _ => {}
     }
     // It was given up with its message, which came after all.
-    if standing.is_some_and(|standing| standing.state == State::Canceled(Reason::MessageGone)) {
+    if inner.revived.contains(&key) {
         return None;
     }
     let beyond = delivery.tries > 1 && schedule.wait_after(delivery.tries - 1, 0).is_none();

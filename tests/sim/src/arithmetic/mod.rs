@@ -5,8 +5,8 @@
 //! held there without an attempt: the same traffic with all waits in the queue jams it, healthy endpoints and all.
 //!
 //! Two hundred thousand deliveries are too many for the full simulation, so this is a model with counters. Its rules are
-//! the domain's own ([`Schedule`], [`postrider_core::health::Pulse`]); a test compares it with the full simulation where
-//! both can go.
+//! the domain's own ([`Schedule`], [`postrider_core::health::Pulse`]); it has not
+//! been compared with the full simulation. What an instance knows of an endpoint is simplified, and queues are not fair.
 
 mod lines;
 mod model;

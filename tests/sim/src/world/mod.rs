@@ -95,6 +95,8 @@ pub struct Inner {
     pub scheduler_faults: u32,
     /// When each success was recorded.
     pub successes: HashMap<DeliveryKey, Time>,
+    /// Deliveries that were given up with their message, which came after all.
+    pub revived: BTreeSet<DeliveryKey>,
     /// How often dead letters were sent back.
     pub redriven: HashMap<DeliveryKey, u32>,
     /// Endpoints that were ever disabled.
@@ -148,6 +150,7 @@ impl World {
             producer_faults: HashMap::new(),
             scheduler_faults: 0,
             successes: HashMap::new(),
+            revived: BTreeSet::new(),
             redriven: HashMap::new(),
             once_disabled: Vec::new(),
             opened: HashMap::new(),

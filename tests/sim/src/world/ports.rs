@@ -55,16 +55,17 @@ impl Inner {
     /// Records whatever stands.
     pub fn overwrite(&mut self, delivery: &Delivery) {
         let seen = self.index_time();
-        check::on_record(self, delivery);
+        let before = self.tables.deliveries.get(&(delivery.endpoint, delivery.message)).cloned();
         self.tables.put(delivery, seen);
+        check::on_record(self, delivery, before.as_ref());
     }
 
     fn write(&mut self, delivery: &Delivery) -> bool {
         let seen = self.index_time();
-        let before = self.tables.deliveries.get(&(delivery.endpoint, delivery.message)).map(|record| record.rev);
+        let before = self.tables.deliveries.get(&(delivery.endpoint, delivery.message)).cloned();
         let written = self.tables.put_after(delivery, seen);
-        if written && before != Some(delivery.rev) {
-            check::on_record(self, delivery);
+        if written && before.as_ref().is_none_or(|before| before.rev != delivery.rev) {
+            check::on_record(self, delivery, before.as_ref());
         }
         self.note(|| {
             format!(
