@@ -32,10 +32,9 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
                     holds.extend(job.copies.first().map(|copy| (copy.receipt.clone(), wait)));
                     back.extend(ids.take(1));
                 }
-                Fate::Moved { slot, missed, delay } => {
+                Fate::Moved { .. } => {
                     leaving.moved.extend(ids);
-                    let envelope = Envelope { slot, missed, ..job.envelope };
-                    leaving.parcels.push(Parcel { content: Content::Delivery(envelope), way: Way::Retry, delay });
+                    leaving.parcels.extend(parcel(job.envelope, fate));
                 }
                 Fate::Buried(reason) => {
                     leaving.buried.extend(ids);
@@ -58,23 +57,44 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         back
     }
 
+    /// Moves what is to be moved before anything is waited for: a time that was reserved would be over before the batch is.
+    pub(super) async fn move_on(&self, jobs: &[Job], moved: Vec<(usize, Fate)>) -> Vec<(usize, Fate)> {
+        let parcels = moved.iter().filter_map(|(at, fate)| parcel(jobs[*at].envelope.clone(), *fate)).collect();
+        let fate = if self.are_sent(parcels).await { Fate::Done } else { Fate::Failed };
+        moved.into_iter().map(|(at, _)| (at, fate)).collect()
+    }
+
     /// Gives the queue messages whose content could not be sent where it belongs.
     async fn send_off(&self, leaving: Leaving) -> Vec<String> {
         let Leaving { letters, buried, parcels, moved } = leaving;
         let burial = async { if letters.is_empty() { Ok(()) } else { self.queues.bury(&letters).await } };
-        let move_ = async { if parcels.is_empty() { Ok(()) } else { self.queues.send(&parcels).await } };
-        let (burial, move_) = futures::join!(burial, move_);
+        let (burial, are_sent) = futures::join!(burial, self.are_sent(parcels));
         let mut stayed = Vec::new();
         if let Err(error) = burial {
             tracing::error!(error = %chain(&error), "dead letters could not be sent; they come again");
             stayed.extend(buried);
         }
-        if let Err(error) = move_ {
-            tracing::error!(error = %chain(&error), "deliveries could not be moved to the retry queue; they come again");
+        if !are_sent {
             stayed.extend(moved);
         }
         stayed
     }
+
+    async fn are_sent(&self, parcels: Vec<Parcel>) -> bool {
+        let sent = async { if parcels.is_empty() { Ok(()) } else { self.queues.send(&parcels).await } };
+        if let Err(error) = sent.await {
+            tracing::error!(error = %chain(&error), "deliveries could not be moved to the retry queue; they come again");
+            return false;
+        }
+        true
+    }
+}
+
+/// What is sent to the retry queue, if it is to be moved.
+fn parcel(envelope: Envelope, fate: Fate) -> Option<Parcel> {
+    let Fate::Moved { slot, missed, delay } = fate else { return None };
+    let content = Content::Delivery(Envelope { slot, missed, ..envelope });
+    Some(Parcel { content, way: Way::Retry, delay })
 }
 
 /// What is redriven later: the same delivery, one round on.

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap, panic::AssertUnwindSafe, pin::pin,
 
 use futures::{
     FutureExt as _, StreamExt as _,
-    future::{Either, select},
+    future::{Either, join_all, select},
     stream::{self, BoxStream},
 };
 
@@ -49,10 +49,17 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         }
         let Plan { settled, held, attempts } = plan;
         let (paced, running) = self.begin(jobs, known, attempts, trip).await;
-        let first = settled.into_iter().chain(paced).collect();
-        let (ended, held) = futures::join!(self.finish(first, running, known), self.hold(jobs, held));
+        let (mut first, mut moved) = (Vec::new(), Vec::new());
+        for (at, worked) in settled.into_iter().chain(paced) {
+            match worked {
+                Err(fate @ Fate::Moved { .. }) => moved.push((at, fate)),
+                worked => first.push((at, worked)),
+            }
+        }
+        let (ended, held, moved) =
+            futures::join!(self.finish(first, running, known), self.hold(jobs, held), self.move_on(jobs, moved));
         let mut fates = vec![Fate::Failed; jobs.len()];
-        for (at, fate) in ended.into_iter().chain(held) {
+        for (at, fate) in ended.into_iter().chain(held).chain(moved) {
             fates[at] = fate;
         }
         fates
@@ -103,10 +110,17 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         trip: Trip,
     ) -> (Vec<Worked>, Vec<BoxStream<'a, Worked>>) {
         let (mut paced, mut running) = (Vec::new(), Vec::new());
-        for group in attempts.into_values() {
-            let Some(endpoint) = group.first().map(|(_, due)| due.endpoint.clone()) else { continue };
+        let groups = attempts.into_values().filter_map(|group| {
+            let endpoint = group.first().map(|(_, due)| due.endpoint.clone())?;
+            Some((group, endpoint))
+        });
+        // At once, since no time may be over before the last is known.
+        let groups = join_all(groups.map(|(group, endpoint)| async move {
             let of_group: Vec<&Job> = group.iter().map(|(at, _)| &jobs[*at]).collect();
             let turns = self.turns(&of_group, &endpoint, known, trip).await;
+            (group, turns)
+        }));
+        for (group, turns) in groups.await {
             let mut now = Vec::new();
             for ((at, due), turn) in group.into_iter().zip(turns) {
                 match turn {

@@ -14,17 +14,20 @@ use crate::{
     time::Time,
 };
 
-/// A delivery is received so long before its time, to be sent exactly then.
-const LEAD: Duration = Duration::from_secs(2);
+/// A delivery is received so long before its time, to be sent exactly then; an instance that must start first has that
+/// time to do it.
+const LEAD: Duration = Duration::from_secs(3);
 /// One that is parked is woken so long before its time: the scheduler looks once a minute.
 pub(super) const PARKED_LEAD: Duration = Duration::from_secs(90);
-/// Time that is waited for here rather than in the queue.
-const PATIENCE: Duration = Duration::from_secs(4);
-/// One that comes later than the interval for its time, within these bounds, needs another: its own belongs to somebody
-/// else by now.
+/// Time that is waited for here rather than in the queue: more than the lead, which is rounded up.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// One that comes later than half the interval for its time, within these bounds, needs another: its own belongs to
+/// somebody else by now.
 const LATE: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(200));
 /// After so many times missed, it is sent when it comes: it must end some day.
 const MOST_MISSED: u8 = 5;
+/// Reserving may take longer than the times it gives: so often it is tried again.
+const TRIES: usize = 3;
 /// Reservations reach no further into the future.
 const HORIZON: Duration = Duration::from_hours(24 * 7);
 
@@ -48,11 +51,15 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         if endpoint.throttle_rate.is_none() && application.is_none() {
             return vec![Turn::Now; jobs.len()];
         }
+        // An instance's first look at the keyring takes long: it must not come between a time and its request.
+        if let Err(fate) = self.opened(endpoint).await {
+            return vec![Turn::Later(fate); jobs.len()];
+        }
         let now = self.ambient.now();
-        let late = interval(endpoint.throttle_rate.or(application)).clamp(LATE.0, LATE.1);
+        let late = (interval(endpoint.throttle_rate.or(application)) / 2).clamp(LATE.0, LATE.1);
         let standing: Vec<_> = jobs.iter().map(|job| standing(job, known, now, late)).collect();
         let without = standing.iter().filter(|slot| slot.is_none()).count();
-        let slots = match self.reserve(endpoint, application, without).await {
+        let slots = match self.times(endpoint, application, without, late).await {
             Ok(slots) => slots,
             Err(error) => {
                 tracing::error!(endpoint = %endpoint.id, error = %chain(&error), "no times could be reserved");
@@ -86,6 +93,27 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         let Some(slot) = slots.first().copied().flatten() else { return Ok(Err(LONGEST_DELAY)) };
         let wait = self.ambient.now().until(slot);
         Ok(if is_near(wait, slot, trip) { Ok(Some(slot)) } else { Err(wait) })
+    }
+
+    /// So many times that are not over when they are known.
+    async fn times(
+        &self,
+        endpoint: &Endpoint,
+        application: Option<u16>,
+        count: usize,
+        late: Duration,
+    ) -> Result<Vec<Option<Time>>, Unavailable> {
+        let mut times = self.reserve(endpoint, application, count).await?;
+        for _ in 0..TRIES {
+            let now = self.ambient.now();
+            let over = times.iter().flatten().filter(|slot| slot.plus(late) < now).count();
+            if over == 0 {
+                break;
+            }
+            times.drain(..over);
+            times.extend(self.reserve(endpoint, application, over).await?);
+        }
+        Ok(times)
     }
 
     /// So many times; of the application first, since all of its endpoints share them in order.
