@@ -51,7 +51,8 @@ async fn everything(stack: &Stack) -> Result<()> {
         json!({"url": tenant.receiver.url("/several"), "delivery": {"batch": {"maxEvents": 2, "maxSeconds": 1}}});
     // 429 with a time to come back opens the circuit at once.
     tenant.receiver.on("/busy", |_, _| Reply::status(429).header("retry-after", "2"));
-    for endpoint in [several, json!({"url": tenant.receiver.url("/busy")})] {
+    let confirmed = json!({"url": tenant.receiver.url("/confirmed"), "delivery": {"confirm": {"withinSeconds": 1}}});
+    for endpoint in [several, confirmed, json!({"url": tenant.receiver.url("/busy")})] {
         anyhow::ensure!(tenant.api.post(&endpoints, &endpoint).await?.status == 201, "an endpoint");
     }
     tenant.api.patch(&format!("/app/{}", tenant.app), &json!({"uid": "customer"})).await?;
@@ -63,6 +64,11 @@ async fn everything(stack: &Stack) -> Result<()> {
         let attempts = tenant.attempts(message).await?;
         let bad = attempts.iter().filter(|attempt| attempt.response_status_code == 500);
         Ok((bad.count() >= 3).then_some(()))
+    })
+    .await?;
+    eventually("what nobody has confirmed comes again", || async {
+        stack.wake().await?;
+        Ok((tenant.receiver.received("/confirmed").len() > 1).then_some(()))
     })
     .await?;
     eventually("the events that go together", || async {
