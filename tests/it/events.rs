@@ -75,8 +75,8 @@ async fn the_api_samples_are_answered() -> Result<()> {
 #[tokio::test]
 async fn the_queue_samples_end_and_nothing_comes_back() -> Result<()> {
     let stack = world().main().await?;
-    // The sample's endpoint does not exist: the delivery is canceled. The malformed one is buried.
-    for name in ["delivery/batch.json", "delivery/malformed.json"] {
+    // The sample's endpoint does not exist: the delivery is canceled, and nothing is held. The malformed one is buried.
+    for name in ["delivery/batch.json", "delivery/retries.json", "delivery/malformed.json"] {
         let answer = invoke(&stack, "delivery", &sample(name)?).await?;
         assert_eq!(answer.payload, json!({"batchItemFailures": []}), "{name}");
     }
@@ -88,5 +88,14 @@ async fn the_schedule_sample_wakes_what_is_due() -> Result<()> {
     let stack = world().main().await?;
     let answer = invoke(&stack, "scheduler", &sample("scheduler/minute.json")?).await?;
     assert!(answer.payload["woken"].is_u64(), "{answer:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_the_job_samples_only_what_is_no_job_comes_back() -> Result<()> {
+    let stack = world().main().await?;
+    // There is no such message, and nobody who wants to be told.
+    let answer = invoke(&stack, "scheduler", &sample("scheduler/jobs.json")?).await?;
+    assert_eq!(answer.payload, json!({"batchItemFailures": [{"itemIdentifier": "nonsense"}]}));
     Ok(())
 }

@@ -3,21 +3,34 @@
 #![expect(clippy::print_stdout, reason = "what was measured is printed")]
 
 mod addresses;
+mod authorization;
 mod bad_input;
+mod batching;
 mod budget;
+mod circuit;
 mod clients;
 mod clock;
+mod confirmation;
+mod consent;
 mod crash;
 mod dead_letters;
 mod duplicates;
+mod etiquette;
 mod events;
+mod fairness;
+mod fan_out;
 mod faults;
 mod idempotency;
 mod logs;
 mod manage;
+mod manner;
+mod misbehaving;
+mod operational;
 mod paging;
 mod policies;
 mod publish;
+mod rates;
 mod retry;
 mod rotation;
+mod signatures;
 mod tokens;

@@ -18,6 +18,11 @@ pub struct Parked {
 }
 
 impl Parked {
+    /// Whether it is on its way to that endpoint, or is what the endpoint's held deliveries wait behind.
+    pub fn is_for(&self, endpoint: &str) -> bool {
+        self.endpoint == endpoint
+    }
+
     /// Whether a scheduler has taken it, to send it to the queue: its due time is moved ahead by the lease.
     pub fn is_taken(&self) -> bool {
         (now().plus(LEASE / 2).millis()..=now().plus(LEASE).millis()).contains(&self.due_millis)

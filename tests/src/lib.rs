@@ -4,6 +4,7 @@
 //! Nothing here stands in for anything: the functions are the real binaries, the template is the real one, IAM is
 //! enforced, clients and verifiers are other people's.
 
+mod endpoints;
 mod http;
 mod killing;
 mod ledger;
