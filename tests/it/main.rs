@@ -29,7 +29,6 @@ mod operational;
 mod paging;
 mod policies;
 mod publish;
-mod rates;
 mod retry;
 mod rotation;
 mod signatures;

