@@ -89,8 +89,11 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         if endpoint.throttle_rate.is_none() && application.is_none() {
             return Ok(Ok(None));
         }
-        let slots = self.reserve(endpoint, application, 1).await?;
-        let Some(slot) = slots.first().copied().flatten() else { return Ok(Err(LONGEST_DELAY)) };
+        // One that is not near is not taken: the flush comes again without it, and would take another each time.
+        let slot = match self.reserve(endpoint, application, 1, PATIENCE).await? {
+            Ok(slots) => slots.first().copied().unwrap_or_else(|| self.ambient.now()),
+            Err(next) => return Ok(Err(self.ambient.now().until(next).max(SOON))),
+        };
         let wait = self.ambient.now().until(slot);
         Ok(if is_near(wait, slot, trip) { Ok(Some(slot)) } else { Err(wait) })
     }
@@ -103,7 +106,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         count: usize,
         late: Duration,
     ) -> Result<Vec<Option<Time>>, Unavailable> {
-        let mut times = self.reserve(endpoint, application, count).await?;
+        let mut times = self.far(endpoint, application, count).await?;
         for _ in 0..TRIES {
             let now = self.ambient.now();
             let over = times.iter().flatten().filter(|slot| slot.plus(late) < now).count();
@@ -111,18 +114,30 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
                 break;
             }
             times.drain(..over);
-            times.extend(self.reserve(endpoint, application, over).await?);
+            times.extend(self.far(endpoint, application, over).await?);
         }
         Ok(times)
     }
 
-    /// So many times; of the application first, since all of its endpoints share them in order.
-    async fn reserve(
+    /// So many times, however far away.
+    async fn far(
         &self,
         endpoint: &Endpoint,
         application: Option<u16>,
         count: usize,
     ) -> Result<Vec<Option<Time>>, Unavailable> {
+        let times = self.reserve(endpoint, application, count, HORIZON).await?;
+        Ok(times.map_or_else(|_| vec![None; count], |times| times.into_iter().map(Some).collect()))
+    }
+
+    /// So many times within the horizon, or when the next one is free; of the application first, since all of its endpoints share them in order.
+    async fn reserve(
+        &self,
+        endpoint: &Endpoint,
+        application: Option<u16>,
+        count: usize,
+        horizon: Duration,
+    ) -> Result<Result<Vec<Time>, Time>, Unavailable> {
         let mut times = vec![self.ambient.now(); count];
         let limits =
             [(Paced::Application(endpoint.app), application), (Paced::Endpoint(endpoint.id), endpoint.throttle_rate)];
@@ -130,12 +145,12 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             let Some(from) = times.first().copied() else { break };
             let interval = interval(rate);
             let count = u32::try_from(count).unwrap_or(u32::MAX);
-            match self.store.reserve(&Reservation { of, count, interval, from, horizon: HORIZON }).await? {
+            match self.store.reserve(&Reservation { of, count, interval, from, horizon }).await? {
                 Slots::From(first) => spread(&mut times, first, interval),
-                Slots::Full(_) => return Ok(vec![None; times.len()]),
+                Slots::Full(next) => return Ok(Err(next)),
             }
         }
-        Ok(times.into_iter().map(Some).collect())
+        Ok(Ok(times))
     }
 
     fn turn(&self, job: &Job, slot: Time, missed: u8, new: bool, trip: Trip) -> Turn {
