@@ -6,39 +6,16 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::Result;
 use futures::{StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
 use postrider_local::{Received, Reply};
 use postrider_tests::{Parked, Tenant, eventually, world};
 use serde_json::json;
 use svix::{api::MessageAttemptListAttemptedMessagesOptions, models::MessageStatus};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 /// Longer than a claim's lease, and whatever comes after.
 const LONG: Duration = Duration::from_mins(2);
-
-/// Publishes, and repeats that with the same `Idempotency-Key` until it is accepted. Gives the message's id, and
-/// whether the first request had begun to queue deliveries and not come to its end: a repetition was told to wait.
-async fn published(tenant: &Tenant, key: &str) -> Result<(String, bool)> {
-    let path = format!("/app/{}/msg", tenant.app);
-    let payload = json!({"key": key, "filling": "x".repeat(20_000)});
-    let body = json!({"eventType": "invoice.paid", "payload": payload}).to_string();
-    let headers = [("idempotency-key", key), ("content-type", "application/json")];
-    let (start, mut interrupted) = (Instant::now(), false);
-    while start.elapsed() < LONG {
-        match tenant.api.post_raw(&path, &headers, body.as_str()).await {
-            Ok(reply) if reply.status == 202 => {
-                let id = reply.json()["id"].as_str().context("a message without an id")?.to_owned();
-                return Ok((id, interrupted));
-            }
-            Ok(reply) if reply.status == 409 => interrupted = true,
-            Ok(reply) => ensure!(reply.status >= 500, "{}: {}", reply.status, reply.text),
-            Err(_) => {}
-        }
-        sleep(Duration::from_millis(200)).await;
-    }
-    bail!("{key} is not accepted")
-}
 
 fn ids(received: &[Received]) -> BTreeSet<String> {
     received.iter().filter_map(|request| request.header("webhook-id")).map(str::to_owned).collect()
@@ -117,10 +94,10 @@ async fn killing_ingest_in_mid_publication_leaves_nothing_that_a_repetition_does
             tenant.receiver.wait_for("/hook", before + 1, LONG).await?;
             stack.kill("ingest")
         };
-        let publish = try_join_all(keys.map(|key| async move { published(tenant, &key).await }));
+        let publish = try_join_all(keys.map(|key| async move { tenant.publish_until_accepted(&key).await }));
         let (messages, _) = tokio::try_join!(publish, kill)?;
-        interrupted += messages.iter().filter(|(_, interrupted)| *interrupted).count();
-        accepted.extend(messages.into_iter().map(|(id, _)| id));
+        interrupted += messages.iter().filter(|message| message.interrupted).count();
+        accepted.extend(messages.into_iter().map(|message| message.id));
         assert!(accepted.len() <= 10 * AT_ONCE, "every publication is faster than the killer");
         eventually("every delivery arrives", || async {
             let arrived = by_endpoint(tenant);

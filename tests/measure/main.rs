@@ -5,9 +5,11 @@
 
 #![expect(clippy::print_stdout, reason = "what was measured is printed")]
 
+mod fan_out;
 mod figures;
 mod noisy_neighbour;
 mod rate_limit;
+mod soak;
 mod traffic;
 
 use anyhow::Result;
@@ -21,6 +23,10 @@ enum What {
     NoisyNeighbour(noisy_neighbour::Options),
     /// What a receiver sees of 300 messages at once, at a rate of 10 a second.
     RateLimit,
+    /// A message for 10,000 endpoints; and again while the function that queues the deliveries is killed three times.
+    FanOut(fan_out::Options),
+    /// Minutes of traffic while functions are killed, AWS throttles, and endpoints fail: what is lost, what comes twice.
+    Soak(soak::Options),
 }
 
 #[tokio::main]
@@ -28,5 +34,7 @@ async fn main() -> Result<()> {
     match What::parse() {
         What::NoisyNeighbour(options) => noisy_neighbour::measure(&options).await,
         What::RateLimit => rate_limit::measure().await,
+        What::FanOut(options) => fan_out::measure(&options).await,
+        What::Soak(options) => soak::measure(&options).await,
     }
 }

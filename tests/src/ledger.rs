@@ -1,9 +1,12 @@
 //! What stands in a stack's ledger that the API does not tell.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context as _, Result};
-use aws_sdk_dynamodb::{error::SdkError, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    types::{AttributeValue, Select},
+};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use postrider_core::{ports::LANES, wake::LEASE};
 
@@ -37,6 +40,31 @@ impl Stack {
         let item = request.send().await.context("reading a record")?.item.unwrap_or_default();
         let of = |name| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
         Ok((of("st"), of("why")))
+    }
+
+    /// How many deliveries to these endpoints are in each state, by its code.
+    pub async fn states(&self, endpoints: &[String]) -> Result<BTreeMap<String, usize>> {
+        let mut states = BTreeMap::new();
+        for endpoint in endpoints {
+            let request = world().dynamodb().query().table_name(self.output("LedgerTableName")?);
+            let request = request.key_condition_expression("pk = :endpoint AND begins_with(sk, :message)");
+            let request = request.expression_attribute_values(":endpoint", text(endpoint));
+            let request = request.expression_attribute_values(":message", text("msg_"));
+            let items: Vec<_> = request.into_paginator().items().send().collect::<Result<_, _>>().await?;
+            for state in items.iter().filter_map(|item| item.get("st")?.as_s().ok()) {
+                *states.entry(state.clone()).or_default() += 1;
+            }
+        }
+        Ok(states)
+    }
+
+    /// How many pages of a large fan-out are recorded.
+    pub async fn fan_out_pages(&self, app: &str, message: &str) -> Result<usize> {
+        let request = world().dynamodb().query().table_name(self.output("LedgerTableName")?);
+        let request = request.key_condition_expression("pk = :app AND begins_with(sk, :page)");
+        let request = request.expression_attribute_values(":app", text(app));
+        let request = request.expression_attribute_values(":page", text(&format!("fan#{message}#")));
+        Ok(usize::try_from(request.select(Select::Count).consistent_read(true).send().await?.count)?)
     }
 
     /// Everything that is parked.

@@ -8,6 +8,7 @@ mod endpoints;
 mod http;
 mod killing;
 mod ledger;
+mod producer;
 mod queues;
 mod sockets;
 mod stack;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 pub use http::{Api, Reply};
 pub use ledger::Parked;
+pub use producer::Accepted;
 pub use queues::DeadLetter;
 pub use sockets::{Authority, Sockets, read_request, self_signed};
 pub use stack::{Stack, World, world};

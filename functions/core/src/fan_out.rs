@@ -20,14 +20,12 @@ use crate::{
     job::Job,
     message::Message,
     ports::{Ambient, FanOuts, FanPage, Jobs, Messages, Outbox, Parcel, Subscribers, Unavailable},
-    publish::{first_parcel, matching},
+    publish::{COMMIT_GRACE, first_parcel, matching},
     time::Time,
 };
 
 /// Endpoints of a page.
 pub const PAGE: usize = 250;
-/// A message is stored moments after its job is submitted; until then one that is missing may still come.
-const COMMIT_GRACE: Duration = Duration::from_mins(2);
 /// Waits for it, before the job is left to come again, which takes minutes.
 const WAITS: [Duration; 6] = [
     Duration::from_millis(50),

@@ -15,7 +15,7 @@ use futures::future::join_all;
 
 use crate::{
     delivery::{Delivery, Reason, State},
-    ids::Id as _,
+    ids::{Id as _, MessageId},
     message::{Content, Envelope, Message},
     ports::{Ambient, DeliveryKey, Due, LANES, Outbox, Parcel, Parking, Unavailable, Way, chain},
     time::Time,
@@ -23,8 +23,6 @@ use crate::{
 
 /// A woken delivery that is not attempted within this long is woken again.
 pub const LEASE: Duration = Duration::from_mins(10);
-/// A message is stored moments after its deliveries are queued; younger ones may still come.
-const COMMIT_GRACE: Duration = Duration::from_mins(2);
 /// Keys read at a time.
 const PAGE: usize = 100;
 /// Deliveries taken at a time, each with a payload of up to 256 KiB: all lanes' together must fit the memory.
@@ -35,7 +33,7 @@ const CHUNK: usize = 10;
 pub struct Summary {
     /// Deliveries sent back to the queue.
     pub woken: usize,
-    /// Deliveries whose message is gone.
+    /// Deliveries whose message has expired.
     pub canceled: usize,
     /// How long the one that waited longest had been due.
     pub latest: Duration,
@@ -118,15 +116,15 @@ impl<P: Parking, Q: Outbox, A: Ambient> Waker<P, Q, A> {
         }
         let keys: Vec<_> = taken.iter().map(|(delivery, _)| (delivery.app, delivery.message)).collect();
         let messages = Parking::messages(&self.parking, &keys).await?;
-        let (mut parcels, mut gone) = (Vec::new(), Vec::new());
+        let (mut parcels, mut gone, mut orphans) = (Vec::new(), Vec::new(), Vec::new());
         for (delivery, delay) in taken {
-            match messages.get(&delivery.message).filter(|message| !message.has_expired(now)) {
+            match messages.get(&delivery.message) {
+                Some(message) if message.has_expired(now) => gone.push(delivery),
                 Some(message) => {
                     let content = Content::Delivery(envelope(&delivery, message));
                     parcels.push(Parcel { content, way: Way::Retry, delay });
                 }
-                None if is_committed(&delivery, now) => gone.push(delivery),
-                None => {}
+                None => orphans.push((delivery.endpoint, delivery.message)),
             }
         }
         self.queue.send(&parcels).await?;
@@ -134,6 +132,9 @@ impl<P: Parking, Q: Outbox, A: Ambient> Waker<P, Q, A> {
             delivery.state = State::Canceled(Reason::MessageGone);
             delivery.rev += 1;
             self.parking.cancel(delivery).await?;
+        }
+        for key in orphans {
+            self.parking.lease(key, now.plus(LEASE), orphan_due(key.1, now)).await?;
         }
         Ok(Summary { woken: parcels.len(), canceled: gone.len(), latest: Duration::ZERO })
     }
@@ -162,9 +163,13 @@ fn collected(results: Vec<Result<Option<Delivery>, Unavailable>>) -> Result<Vec<
     }
 }
 
-/// Whether the delivery's message would be stored by now, if it ever was accepted.
-pub(crate) fn is_committed(delivery: &Delivery, now: Time) -> bool {
-    delivery.message.ksuid().time().plus(COMMIT_GRACE) < now
+/// When to look again for the message of a delivery that has none.
+///
+/// Its publisher has died before the commit, and whoever repeats the request stores the message after all, with the same
+/// id: as long as that may be, nothing may end the delivery. So it is looked at ever more rarely, a dozen times in 90
+/// days, until the record expires with the claims.
+pub(crate) fn orphan_due(message: MessageId, now: Time) -> Time {
+    now.plus(message.ksuid().time().until(now).max(LEASE))
 }
 
 /// The queue's form of a delivery that is recorded.

@@ -7,13 +7,16 @@ process's group, and die with the group.
 Usage: launcher.py <folder for temporary files>; the rest is in the environment (see emulator.rs).
 """
 
+import json
 import os
+import random
 import shutil
 import signal
 import socketserver
 import sys
 import threading
 import traceback
+import urllib.parse
 
 
 TEMPORARY = sys.argv[1]
@@ -63,17 +66,59 @@ def authorize_batches() -> None:
     iam_actions._action_from_target = action
 
 
-def authorize_as_aws_does() -> None:
-    """There is no permission such as sqs:SendMessageBatch on AWS: sqs:SendMessage allows that call as well."""
-    from ministack.core import iam_actions
+class Weather:
+    """The local AWS as it is on a bad day: of the calls that functions make, some are throttled and do nothing, and of
+    some the answer is lost. How many of a thousand, `PUT /_weather?throttled=…&lost=…` says; the answer is how many there
+    have been so far."""
 
-    extract = iam_actions.extract_iam_action
+    THROTTLED = (400, "ThrottlingException", "Rate exceeded")
+    LOST = (500, "InternalServerError", "the answer was lost")
 
-    def without_batch(service, *request):
-        action = extract(service, *request)
-        return action.removesuffix("Batch") if service == "sqs" and action else action
+    def __init__(self, app) -> None:
+        self.app = app
+        self.often = {"throttled": 0, "lost": 0}
+        self.counts = dict.fromkeys(self.often, 0)
 
-    iam_actions.extract_iam_action = without_batch
+    async def __call__(self, scope, receive, send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/_weather":
+            return await self.change(scope, send)
+        fault = self.draw(scope) if any(self.often.values()) else None
+        if fault == "throttled":
+            return await self.fail(send, *self.THROTTLED)
+        if fault == "lost":
+            await self.app(scope, receive, self.nowhere)
+            return await self.fail(send, *self.LOST)
+        await self.app(scope, receive, send)
+
+    def draw(self, scope) -> str | None:
+        headers = dict(scope.get("headers", []))
+        # Root is the one who looks at what comes of it.
+        if b"x-amz-target" not in headers or b"Credential=test/" in headers.get(b"authorization", b""):
+            return None
+        dice = random.randrange(1000)
+        fault = "throttled" if dice < self.often["throttled"] else "lost"
+        if dice >= sum(self.often.values()):
+            return None
+        self.counts[fault] += 1
+        return fault
+
+    async def change(self, scope, send) -> None:
+        wanted = urllib.parse.parse_qs(scope["query_string"].decode())
+        self.often = {name: int(wanted.get(name, ["0"])[0]) for name in self.often}
+        await self.answer(send, 200, self.counts)
+
+    async def fail(self, send, status, kind, message) -> None:
+        await self.answer(send, status, {"__type": kind, "message": message})
+
+    @staticmethod
+    async def answer(send, status, body) -> None:
+        headers = [(b"content-type", b"application/x-amz-json-1.0")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+
+    @staticmethod
+    async def nowhere(_event) -> None:
+        pass
 
 
 def main() -> None:
@@ -83,10 +128,11 @@ def main() -> None:
     try:
         hurry()
         authorize_batches()
-        from ministack.app import main as serve
+        import ministack.app as local_aws
 
+        local_aws.app = Weather(local_aws.app)
         sys.argv[1:] = []
-        serve()
+        local_aws.main()
     except BaseException:
         traceback.print_exc()
     finally:

@@ -25,6 +25,8 @@ pub(crate) fn variables(stack: &Deployment, emulator: &Emulator, url: &str, toke
         ("POSTRIDER_CONFIG_TABLE", stack.output("ConfigTableName")?),
         ("POSTRIDER_LEDGER_TABLE", stack.output("LedgerTableName")?),
         ("POSTRIDER_QUEUE_URL", stack.output("DeliveryQueueUrl")?),
+        ("POSTRIDER_RETRY_QUEUE_URL", stack.output("RetryQueueUrl")?),
+        ("POSTRIDER_JOB_QUEUE_URL", stack.output("JobQueueUrl")?),
         ("POSTRIDER_DEAD_LETTER_QUEUE_URL", stack.output("DeadLetterQueueUrl")?),
         ("POSTRIDER_KEYRING", stack.output("KeyringArn")?),
         ("AWS_ENDPOINT_URL", &endpoint),

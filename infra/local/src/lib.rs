@@ -36,4 +36,4 @@ pub use progress::{Progress, Step};
 pub use proxy::{DEFAULT_PORT, Listener, Proxy};
 pub use receiver::{Received, Receiver, Reply};
 pub use run::{Name, holder};
-pub use stack::{Deployment, Invocation, LogEvent};
+pub use stack::{Deployment, Invocation, LogEvent, Weather};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{binaries::Binaries, emulator::Emulator, paths};
@@ -47,7 +47,22 @@ pub struct LogEvent {
     pub message: String,
 }
 
+/// Calls of functions that go wrong: of a thousand, or counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Weather {
+    /// Throttled: they do nothing.
+    pub throttled: u32,
+    /// They do what they should, and the answer is lost.
+    pub lost: u32,
+}
+
 impl Emulator {
+    /// So many of a thousand calls of functions go wrong from now on; gives how many have so far.
+    pub async fn set_weather(&self, weather: Weather) -> Result<Weather> {
+        let counts = self.helper.call("weather", serde_json::to_value(weather)?).await?;
+        Ok(serde_json::from_value(counts)?)
+    }
+
     /// `infra/template.yaml` as JSON, for a deployment, or to change it first.
     pub async fn template(&self) -> Result<Value> {
         let path = paths::workspace().join("infra/template.yaml");

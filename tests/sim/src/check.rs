@@ -192,7 +192,19 @@ pub fn is_quiet(inner: &Inner) -> bool {
 fn rests(inner: &Inner, delivery: &Delivery) -> bool {
     let key = (delivery.endpoint, delivery.message);
     let paused = inner.tables.endpoints.get(&key.0).is_some_and(|endpoint| endpoint.delivery.paused);
-    delivery.has_ended() || given_up(inner, key) || (paused && matches!(delivery.state, State::Held { .. }))
+    delivery.has_ended()
+        || given_up(inner, key)
+        || (paused && matches!(delivery.state, State::Held { .. }))
+        || is_orphan(inner, delivery)
+}
+
+/// Whether it is kept only because its message, which nobody has accepted, may still be stored.
+fn is_orphan(inner: &Inner, delivery: &Delivery) -> bool {
+    let kept = matches!(
+        delivery.state,
+        State::Waiting { parked: true, .. } | State::Unconfirmed { parked: true, .. } | State::Held { .. }
+    );
+    kept && !inner.tables.messages.contains_key(&(delivery.app, delivery.message))
 }
 
 fn given_up(inner: &Inner, key: DeliveryKey) -> bool {
@@ -202,7 +214,7 @@ fn given_up(inner: &Inner, key: DeliveryKey) -> bool {
 /// The run has come to rest.
 pub fn at_rest(inner: &mut Inner) {
     let mut wrong = Vec::new();
-    for (_, message) in &inner.accepted {
+    for (_, message) in inner.accepted.iter().filter(|(_, message)| !message.has_expired(inner.now)) {
         if !inner.tables.messages.contains_key(&(message.app, message.id)) {
             wrong.push(format!("{}: accepted, and not stored", message.id));
         }

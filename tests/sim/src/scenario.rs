@@ -34,6 +34,8 @@ pub struct Publication {
     pub keyed: bool,
     /// Whether with an `eventId`.
     pub named: bool,
+    /// For so many days.
+    pub days: u8,
 }
 
 /// What an operator does with an endpoint.
@@ -78,7 +80,8 @@ pub struct Scenario {
     pub instances: u8,
 }
 
-const SCHEDULES: [&str; 6] = ["5s,5m,30m", "5s,5s,5s", "1h,1h", "", "5s,5m,30m,2h", "20m"];
+/// With the last one, messages that are kept for five days expire before the last attempt.
+const SCHEDULES: [&str; 7] = ["5s,5m,30m", "5s,5s,5s", "1h,1h", "", "5s,5m,30m,2h", "20m", "40h,40h,50h"];
 
 impl Scenario {
     /// What the seed draws.
@@ -117,7 +120,7 @@ impl Publication {
     fn draw(dice: &mut Dice) -> Self {
         // Often all at once, sometimes over an hour.
         let at = START.plus(if dice.chance(5_000) { dice.millis(0, 2_000) } else { dice.millis(0, 3_600_000) });
-        Self { at, keyed: dice.chance(6_000), named: dice.chance(2_000) }
+        Self { at, keyed: dice.chance(6_000), named: dice.chance(2_000), days: dice.pick(&[5, 90]) }
     }
 }
 

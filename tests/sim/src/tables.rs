@@ -1,7 +1,7 @@
 //! The tables, as DynamoDB keeps them: conditions hold, and the index of what is due lags behind.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     task::Waker,
     time::Duration,
 };
@@ -38,6 +38,13 @@ pub struct Gate {
     pub locked: Option<Time>,
 }
 
+/// Something that expires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Expiring {
+    Message(AppId, MessageId),
+    Delivery(DeliveryKey),
+}
+
 /// Both tables.
 #[derive(Debug)]
 pub struct Tables {
@@ -61,6 +68,8 @@ pub struct Tables {
     pub waiters: Vec<Waker>,
     index: BTreeMap<Entry, Time>,
     lagging: Vec<(Time, Entry, Option<Time>)>,
+    /// When each is removed, if it has expired by then.
+    expiring: BTreeSet<(Time, Expiring)>,
 }
 
 /// The table keeps whole milliseconds of due times, and whole seconds of expiries.
@@ -85,6 +94,13 @@ const fn entry(key: DeliveryKey, state: State) -> Option<(Entry, Time)> {
     }
 }
 
+/// When the table removes what expires then: within two days.
+fn removal(message: MessageId, expires_at: Time) -> Time {
+    let bytes = message.ksuid().bytes();
+    let lag = u64::from(u32::from_be_bytes([bytes[16], bytes[17], bytes[18], bytes[19]])) % (48 * 3_600);
+    expires_at.plus(Duration::from_secs(lag))
+}
+
 fn lane(endpoint: EndpointId) -> u8 {
     endpoint.ksuid().bytes()[19] % LANES
 }
@@ -104,6 +120,39 @@ impl Tables {
             waiters: Vec::new(),
             index: BTreeMap::new(),
             lagging: Vec::new(),
+            expiring: BTreeSet::new(),
+        }
+    }
+
+    /// Stores a message.
+    pub fn store(&mut self, message: &Message) {
+        let key = (message.app, message.id);
+        self.expiring.insert((removal(message.id, message.expires_at), Expiring::Message(key.0, key.1)));
+        self.messages.insert(key, message.clone());
+    }
+
+    /// Removes what has been expired for so long that the table has come to it.
+    pub fn expire(&mut self, now: Time) {
+        while let Some((at, what)) = self.expiring.first().copied().filter(|(at, _)| *at <= now) {
+            self.expiring.remove(&(at, what));
+            let (message, expires_at) = match what {
+                Expiring::Message(app, id) => (id, self.messages.get(&(app, id)).map(|message| message.expires_at)),
+                Expiring::Delivery(key) => (key.1, self.deliveries.get(&key).map(|delivery| delivery.expires_at)),
+            };
+            match (expires_at.map(|at| removal(message, at)), what) {
+                (None, _) => {}
+                // It was made to last longer meanwhile.
+                (Some(at), _) if at > now => drop(self.expiring.insert((at, what))),
+                (Some(_), Expiring::Message(app, id)) => drop(self.messages.remove(&(app, id))),
+                (Some(_), Expiring::Delivery(key)) => self.remove(key, now),
+            }
+        }
+    }
+
+    fn remove(&mut self, key: DeliveryKey, now: Time) {
+        let state = self.deliveries.remove(&key).map(|delivery| delivery.state);
+        if let Some((gone, _)) = state.and_then(|state| entry(key, state)) {
+            self.lagging.push((now, gone, None));
         }
     }
 
@@ -112,6 +161,9 @@ impl Tables {
         let key = (delivery.endpoint, delivery.message);
         let delivery = as_stored(delivery);
         let after = entry(key, delivery.state);
+        if !self.deliveries.contains_key(&key) {
+            self.expiring.insert((removal(key.1, delivery.expires_at), Expiring::Delivery(key)));
+        }
         let before = self.deliveries.insert(key, delivery).and_then(|old| entry(key, old.state));
         if before == after {
             return;

@@ -5,6 +5,7 @@ use std::{borrow::Cow, time::Duration};
 use super::{
     Courier, Fate, Job, MARGIN, Outcome, Queues, SOON, Store, Trip,
     heed::Wish,
+    pace::Slot,
     request::{Moment, record_of},
     settle::KEPT_AFTER_DUE,
     tend::Lesson,
@@ -30,8 +31,8 @@ pub(super) struct Due<'a> {
     /// The record that the next write makes.
     pub(super) delivery: Delivery,
     pub(super) endpoint: Cow<'a, Endpoint>,
-    /// Not before.
-    pub(super) slot: Option<Time>,
+    /// The time reserved for it.
+    pub(super) slot: Option<Slot>,
     /// The one that an open circuit lets through.
     pub(super) probe: bool,
 }
@@ -52,16 +53,20 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         if !due.probe && self.is_shunned(due.endpoint.id) {
             return Err(Fate::Moved { slot: None, missed: 0, delay: SHUNNED });
         }
+        let timeout = || self.budget(self.ambient.now(), trip.deadline).ok_or_else(|| self.later(due.job, SOON));
         let opened = self.opened(&due.endpoint).await?;
-        if let Some(slot) = due.slot {
-            self.ambient.sleep(self.ambient.now().until(slot)).await;
+        let authorization = self.authorization(&due.endpoint, &opened, timeout()?).await;
+        if let Some(slot) = due.slot
+            && !self.await_turn(slot).await
+        {
+            let missed = due.job.envelope.missed.saturating_add(1);
+            return Err(Fate::Moved { slot: None, missed, delay: Duration::ZERO });
         }
-        let at = self.ambient.now();
-        let timeout = self.budget(at, trip.deadline).ok_or_else(|| self.later(due.job, SOON))?;
+        let (at, timeout) = (self.ambient.now(), timeout()?);
         let mut delivery = due.delivery;
         let id = self.attempt_id(&delivery, at);
         let event = Event::from(&due.job.envelope);
-        let sent = self.send_event(&due.endpoint, &opened, event, id, Moment { at, timeout }).await;
+        let sent = self.send_event(&due.endpoint, &opened, authorization, event, id, Moment { at, timeout }).await;
         let (attempt, exchange) = record_of(sent, id, at, &due.endpoint.url);
         let (wish, lesson) = self.learn(&due.endpoint, &exchange, due.probe, delivery.tries > 0);
         tracing::info!(

@@ -13,19 +13,28 @@ use super::{
     Courier, Fate, Queues, Received, SOON, Store, Trip,
     attempt::{Attempted, ended},
     dispose::letter,
-    request::{Moment, record_of},
+    request::{Authorization, Moment, Opened, record_of},
 };
 use crate::{
     compose::Event,
     delivery::{Attempt, Delivery, Reason, State},
     entity::Endpoint,
-    ids::AttemptId,
+    ids::{AttemptId, Id as _},
     manner::Batching,
     message::{Content, Flush, Message},
     outbound::Sender,
     ports::{Ambient, DeliveryKey, Keys, Known, LONGEST_DELAY, Parcel, Unavailable, Way, chain},
-    wake::{envelope, is_committed},
+    publish::COMMIT_GRACE,
+    wake::{envelope, orphan_due},
 };
+
+/// What a request needs.
+struct Ready<'a> {
+    endpoint: &'a Endpoint,
+    opened: Opened,
+    authorization: Authorization,
+    probe: bool,
+}
 
 impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A> {
     /// Flushes; gives the ids of the queue messages that must come back.
@@ -78,20 +87,24 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
     ) -> Result<(), Unavailable> {
         while self.budget(self.ambient.now(), trip.deadline).is_some() {
             let keys = self.store.held(endpoint.id, usize::from(batch.max_events)).await?;
-            let (events, gone) = self.events(endpoint, &keys).await?;
-            for delivery in gone {
-                let outcome = ended(delivery, State::Canceled(Reason::MessageGone), false);
-                self.record(&outcome).await;
+            let (events, without) = self.events(endpoint, &keys).await?;
+            for delivery in without {
+                let state = delivery.state;
+                self.record(&ended(delivery, state, false)).await;
             }
             if events.is_empty() {
                 break;
             }
+            let Ok(opened) = self.opened(endpoint).await else { break };
+            let Some(timeout) = self.budget(self.ambient.now(), trip.deadline) else { break };
+            let authorization = self.authorization(endpoint, &opened, timeout).await;
             match self.flush_turn(endpoint, known, trip).await? {
-                Ok(None) => {}
-                Ok(Some(slot)) => self.ambient.sleep(self.ambient.now().until(slot)).await,
+                Ok(Some(slot)) if !self.await_turn(slot).await => continue,
+                Ok(_) => {}
                 Err(wait) => return self.flush_later(endpoint, wait).await,
             }
-            if !self.send_events(endpoint, events, probe, known, trip).await? {
+            let call = Ready { endpoint, opened, authorization, probe };
+            if !self.send_events(call, events, known, trip).await? {
                 break;
             }
         }
@@ -104,7 +117,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         self.queues.send(&[Parcel { content, way: Way::Retry, delay: wait.min(LONGEST_DELAY) }]).await
     }
 
-    /// What is really held of what the index says, with its messages; and what has no message any more.
+    /// What is really held of what the index says, with its messages; and what has no message, as it is to be recorded.
     async fn events(
         &self,
         endpoint: &Endpoint,
@@ -117,35 +130,38 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         let known = self.store.load(keys, &[]).await?;
         let mut messages = self.store.messages(&wanted).await?;
         let now = self.ambient.now();
-        let (mut events, mut gone) = (Vec::new(), Vec::new());
+        let (mut events, mut without) = (Vec::new(), Vec::new());
         for key in keys {
             let Some(delivery) = known.deliveries.get(key).filter(|is| matches!(is.state, State::Held { .. })) else {
                 continue;
             };
             let next = Delivery { rev: delivery.rev + 1, ..delivery.clone() };
-            match messages.remove(&key.1).filter(|message| !message.has_expired(now)) {
-                Some(message) => events.push((next, message)),
-                None if is_committed(delivery, now) => gone.push(next),
-                None => {}
+            match messages.remove(&key.1) {
+                Some(message) if !message.has_expired(now) => events.push((next, message)),
+                Some(_) => without.push(Delivery { state: State::Canceled(Reason::MessageGone), ..next }),
+                // It may be stored any moment.
+                None if key.1.ksuid().time().plus(COMMIT_GRACE) > now => {}
+                None => {
+                    let state = State::Waiting { due: orphan_due(key.1, now), parked: true };
+                    without.push(Delivery { state, ..next });
+                }
             }
         }
-        Ok((events, gone))
+        Ok((events, without))
     }
 
     /// One request with all of them; whether it succeeded.
     async fn send_events(
         &self,
-        endpoint: &Endpoint,
+        Ready { endpoint, opened, authorization, probe }: Ready<'_>,
         events: Vec<(Delivery, Message)>,
-        probe: bool,
         known: &Known,
         trip: Trip,
     ) -> Result<bool, Unavailable> {
-        let Ok(opened) = self.opened(endpoint).await else { return Ok(false) };
         let at = self.ambient.now();
         let Some(timeout) = self.budget(at, trip.deadline) else { return Ok(false) };
         let contents: Vec<_> = events.iter().map(|(_, message)| Event::from(message)).collect();
-        let sent = self.send_batch(endpoint, &opened, &contents, Moment { at, timeout }).await;
+        let sent = self.send_batch(endpoint, &opened, authorization, &contents, Moment { at, timeout }).await;
         let first = AttemptId::new(at, self.ambient.random(), endpoint.id);
         let (model, exchange) = record_of(sent, first, at, &endpoint.url);
         let again = events.iter().any(|(delivery, _)| delivery.tries > 0);

@@ -168,7 +168,11 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         let (trip, sorted) = (Trip { way, deadline }, sort(batch));
         let jobs = sorted.jobs;
         for job in &jobs {
-            tracing::debug!(msg = %job.envelope.message, endpoint = %job.envelope.endpoint, ?way, receives = job.receives(), "received");
+            let copy = job.copies.first().map(|copy| copy.id.as_str());
+            tracing::debug!(
+                msg = %job.envelope.message, endpoint = %job.envelope.endpoint, ?way, receives = job.receives(), copy,
+                "received"
+            );
         }
         let deliver = async {
             match self.know(&jobs).await {

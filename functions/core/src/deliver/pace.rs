@@ -31,13 +31,22 @@ const TRIES: usize = 3;
 /// Reservations reach no further into the future.
 const HORIZON: Duration = Duration::from_hours(24 * 7);
 
+/// A time reserved for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Slot {
+    /// Not before.
+    from: Time,
+    /// Not after: it is too late then.
+    to: Time,
+}
+
 /// When the request of a job may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
     /// As soon as it can be; no rate applies.
     Now,
     /// At that time, which is near.
-    At(Time),
+    At(Slot),
     /// Not in this invocation.
     Later(Fate),
     /// At that time, which is so far that the scheduler has to keep it.
@@ -56,7 +65,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             return vec![Turn::Later(fate); jobs.len()];
         }
         let now = self.ambient.now();
-        let late = (interval(endpoint.throttle_rate.or(application)) / 2).clamp(LATE.0, LATE.1);
+        let late = late(endpoint, application);
         let standing: Vec<_> = jobs.iter().map(|job| standing(job, known, now, late)).collect();
         let without = standing.iter().filter(|slot| slot.is_none()).count();
         let slots = match self.times(endpoint, application, without, late).await {
@@ -71,7 +80,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             let new = slot.is_none();
             let missed = job.envelope.missed + u8::from(new && job.envelope.slot.is_some());
             match slot.or_else(|| slots.next().flatten()) {
-                Some(slot) => self.turn(job, slot, missed, new, trip),
+                Some(slot) => self.turn(job, Slot { from: slot, to: last(slot, late, missed) }, missed, new, trip),
                 None => Turn::Later(self.later(job, SOON)),
             }
         };
@@ -84,7 +93,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         endpoint: &Endpoint,
         known: &Known,
         trip: Trip,
-    ) -> Result<Result<Option<Time>, Duration>, Unavailable> {
+    ) -> Result<Result<Option<Slot>, Duration>, Unavailable> {
         let application = known.owners.get(&endpoint.app).and_then(|owner| owner.throttle_rate);
         if endpoint.throttle_rate.is_none() && application.is_none() {
             return Ok(Ok(None));
@@ -95,7 +104,14 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             Err(next) => return Ok(Err(self.ambient.now().until(next).max(SOON))),
         };
         let wait = self.ambient.now().until(slot);
-        Ok(if is_near(wait, slot, trip) { Ok(Some(slot)) } else { Err(wait) })
+        let to = slot.plus(late(endpoint, application));
+        Ok(if is_near(wait, slot, trip) { Ok(Some(Slot { from: slot, to })) } else { Err(wait) })
+    }
+
+    /// Waits for a time; whether it is still that time then. Nothing may come between this and the request.
+    pub(super) async fn await_turn(&self, slot: Slot) -> bool {
+        self.ambient.sleep(self.ambient.now().until(slot.from)).await;
+        self.ambient.now() <= slot.to
     }
 
     /// So many times that are not over when they are known.
@@ -153,10 +169,11 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         Ok(Ok(times))
     }
 
-    fn turn(&self, job: &Job, slot: Time, missed: u8, new: bool, trip: Trip) -> Turn {
+    fn turn(&self, job: &Job, near: Slot, missed: u8, new: bool, trip: Trip) -> Turn {
+        let slot = near.from;
         let wait = self.ambient.now().until(slot);
         if is_near(wait, slot, trip) {
-            return Turn::At(slot);
+            return Turn::At(near);
         }
         // Whole seconds, rounded down: early is on time.
         let delay = Duration::from_secs(wait.saturating_sub(LEAD).as_secs());
@@ -170,6 +187,16 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
 
 fn is_near(wait: Duration, slot: Time, trip: Trip) -> bool {
     wait <= PATIENCE && slot.plus(MARGIN * 2) < trip.deadline
+}
+
+/// How late a request may be for its time.
+fn late(endpoint: &Endpoint, application: Option<u16>) -> Duration {
+    (interval(endpoint.throttle_rate.or(application)) / 2).clamp(LATE.0, LATE.1)
+}
+
+/// Until when the request may begin that has missed so many times before.
+fn last(slot: Time, late: Duration, missed: u8) -> Time {
+    slot.plus(if missed < MOST_MISSED { late } else { HORIZON })
 }
 
 fn interval(rate: Option<u16>) -> Duration {
@@ -189,6 +216,5 @@ fn standing(job: &Job, known: &Known, now: Time, late: Duration) -> Option<Time>
     let slot = job.envelope.slot?;
     let last = known.deliveries.get(&job.key()).and_then(|record| record.attempts.last());
     let used = last.is_some_and(|attempt| attempt.at.plus(late) >= slot);
-    let late = slot.plus(late) < now && job.envelope.missed < MOST_MISSED;
-    (!used && !late).then_some(slot)
+    (!used && now <= self::last(slot, late, job.envelope.missed)).then_some(slot)
 }

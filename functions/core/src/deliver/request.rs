@@ -27,6 +27,9 @@ pub(super) struct Opened {
 /// What came of a request, or why none could be made.
 pub(super) type Sent = Result<Exchange, Unauthorized>;
 
+/// What authorizes a request, if anything has to.
+pub(super) type Authorization = Result<Option<Header>, Unauthorized>;
+
 /// When and for how long.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment {
@@ -64,6 +67,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         &self,
         endpoint: &Endpoint,
         opened: &Opened,
+        authorization: Authorization,
         event: Event<'_>,
         attempt: AttemptId,
         moment: Moment,
@@ -74,7 +78,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             let call = self.call(endpoint, opened, authorization, moment.at, timeout);
             Call { confirm_url, ..call }.event(&event)
         };
-        self.send(endpoint, opened, moment, compose).await
+        self.send(endpoint, opened, authorization, moment, compose).await
     }
 
     /// The request with several events.
@@ -82,13 +86,14 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         &self,
         endpoint: &Endpoint,
         opened: &Opened,
+        authorization: Authorization,
         events: &[Event<'_>],
         moment: Moment,
     ) -> Sent {
         let compose = |authorization: Option<&Header>, timeout| {
             self.call(endpoint, opened, authorization, moment.at, timeout).batch(events)
         };
-        self.send(endpoint, opened, moment, compose).await
+        self.send(endpoint, opened, authorization, moment, compose).await
     }
 
     fn call<'a>(
@@ -108,11 +113,12 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         &self,
         endpoint: &Endpoint,
         opened: &Opened,
+        authorization: Authorization,
         moment: Moment,
         compose: impl Fn(Option<&Header>, Duration) -> Outbound + Sync,
     ) -> Sent {
         let left = || moment.timeout.saturating_sub(moment.at.until(self.ambient.now()));
-        let header = self.authorization(endpoint, opened, left()).await?;
+        let header = authorization?;
         let exchange = self.sender.send(compose(header.as_ref(), left())).await;
         let refused = exchange.result.as_ref().is_ok_and(|answer| answer.status == 401);
         let (Some(used), Auth::OAuth2 { .. }, true) = (header, &endpoint.delivery.auth, refused) else {
@@ -123,12 +129,8 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         Ok(self.sender.send(compose(header.as_ref(), left())).await)
     }
 
-    async fn authorization(
-        &self,
-        endpoint: &Endpoint,
-        opened: &Opened,
-        timeout: Duration,
-    ) -> Result<Option<Header>, Unauthorized> {
+    /// The header that the endpoint wants. It may have to be asked for, which takes up to the timeout.
+    pub(super) async fn authorization(&self, endpoint: &Endpoint, opened: &Opened, timeout: Duration) -> Authorization {
         let now = self.ambient.now();
         match self.tokens.header(endpoint, &opened.ring, &self.sender, now, timeout).await {
             Err(Unauthorized::Sealed(KeyError::UnknownKey(name))) => {

@@ -12,7 +12,7 @@
 //! A message for too many endpoints to queue before the answer is queued by a job ([`crate::fan_out`]) in the same order:
 //! claim → job → store. The job waits for the stored message, and does nothing for one that never comes.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use crate::{
     claim::{self, Claim, ClaimKey, KEY_LIFETIME},
@@ -33,6 +33,9 @@ use limit::Limiter;
 use plan::Plan;
 pub use plan::{INLINE, INLINE_BYTES};
 pub(crate) use plan::{first_parcel, matching};
+
+/// A message is stored moments after its deliveries, or its job, are queued; until then one that is missing may still come.
+pub(crate) const COMMIT_GRACE: Duration = Duration::from_mins(2);
 
 /// Cached uids; the cache is emptied when it is full.
 const CACHED_UIDS: usize = 10_000;

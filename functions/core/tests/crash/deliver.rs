@@ -22,7 +22,10 @@ const VISIBILITY: Duration = Duration::from_mins(3);
 const LONG: Duration = Duration::from_secs(4_000);
 
 fn published(script: &[u16]) -> World {
-    let world = World::new(1);
+    published_to(World::new(1), script)
+}
+
+fn published_to(world: World, script: &[u16]) -> World {
     let publisher = Publisher::new(world.clone(), world.clone(), world.clone(), world.clone());
     let org = world.lock().application.org.clone();
     let app = world.lock().application.id.to_string();
@@ -227,8 +230,27 @@ fn a_message_stored_only_by_a_late_repetition_is_delivered_after_all() {
     receive(&world, "1h,1h");
     world.pass(LONG);
     wake(&world);
-    assert_eq!(only_state(&world), State::Canceled(Reason::MessageGone));
+    assert!(matches!(only_state(&world), State::Waiting { parked: true, .. }), "nothing ends it");
     publish(&world).expect("completes");
+    receive(&world, "1h,1h");
+    assert!(matches!(only_state(&world), State::Waiting { parked: true, .. }), "only the scheduler lets it go on");
+    // The message may be as old again.
+    world.pass(LONG + LONG);
+    wake(&world);
     drain(&world, "1h,1h");
     assert_eq!(only_state(&world), State::Succeeded);
+}
+
+#[test]
+fn a_time_that_is_over_when_another_endpoint_has_got_its_own_is_not_used() {
+    let world = World::new(2);
+    world.lock().endpoints.iter_mut().for_each(|endpoint| endpoint.throttle_rate = Some(1));
+    let world = published_to(published_to(world, &[]), &[]);
+    // The first one's times are reserved at once; the second one's reservation goes on for so long.
+    world.lock().reserving = vec![Duration::from_secs(4), Duration::ZERO];
+    receive_from(&world, "5s", Way::Prompt);
+    let sent = |world: &World, nth| world.lock().sent.iter().filter(|request| request.url.ends_with(nth)).count();
+    assert_eq!((sent(&world, "/1"), world.lock().queue.len() > 1), (0, true), "they would come at once");
+    drain(&world, "5s");
+    assert_eq!((sent(&world, "/1"), sent(&world, "/2")), (2, 2));
 }

@@ -50,6 +50,8 @@ pub(crate) struct Inner {
     /// With their due times and what they counted.
     pub(crate) valves: HashMap<EndpointId, (Valve, Time, u32)>,
     pub(crate) jobs: Vec<Job>,
+    /// How long the next reservations take, the last first; then none does.
+    pub(crate) reserving: Vec<Duration>,
     calls: usize,
     fatal: Option<(usize, bool)>,
     is_dead: bool,
@@ -96,6 +98,7 @@ impl World {
             application: serde_json::from_value(application).expect("an application"),
             valves: HashMap::new(),
             jobs: vec![],
+            reserving: vec![],
             calls: 0,
             fatal: None,
             is_dead: false,
@@ -247,7 +250,11 @@ impl Jobs for World {
 
 impl Paces for World {
     async fn reserve(&self, wanted: &Reservation) -> Result<Slots, Unavailable> {
-        self.call(|_| Slots::From(wanted.from))
+        self.call(|inner| {
+            let takes = inner.reserving.pop().unwrap_or_default();
+            inner.now = inner.now.plus(takes);
+            Slots::From(wanted.from)
+        })
     }
 }
 

@@ -216,7 +216,8 @@ pub(super) async fn produce(world: World, n: u8, tries: u8) {
         return;
     }
     let name = if publication.named { format!(r#","eventId":"e{n}""#) } else { String::new() };
-    let body = format!(r#"{{"eventType":"a","payload":{{"n":{n}}}{name}}}"#);
+    let days = publication.days;
+    let body = format!(r#"{{"eventType":"a","payload":{{"n":{n}}},"payloadRetentionPeriod":{days}{name}}}"#);
     let draft: Draft<'_> = serde_json::from_str(&body).expect("a draft");
     let key = publication.keyed.then(|| ClaimKey::idempotency(&org(), "/path", &n.to_string()));
     let repeatable = Repeatable { key, fingerprint: fingerprint(&[body.as_bytes()]) };

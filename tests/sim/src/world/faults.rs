@@ -41,6 +41,8 @@ impl World {
         let value = {
             let mut inner = self.lock();
             inner.note(|| what.to_owned());
+            let now = inner.now;
+            inner.tables.expire(now);
             effect(&mut inner)
         };
         if fault == Fault::DiesAfter {

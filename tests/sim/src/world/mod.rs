@@ -302,7 +302,8 @@ impl Inner {
 
     /// The publication that made a message.
     pub fn publication(&self, message: MessageId) -> Option<u8> {
-        let stored = self.tables.messages.values().find(|stored| stored.id == message)?;
+        let accepted = self.accepted.iter().map(|(_, message)| message);
+        let stored = self.tables.messages.values().chain(accepted).find(|stored| stored.id == message)?;
         stored.payload.trim_start_matches("{\"n\":").trim_end_matches('}').parse().ok()
     }
 

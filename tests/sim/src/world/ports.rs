@@ -242,7 +242,9 @@ impl Parking for World {
         self.call("lease", |inner| {
             let mut delivery = inner.tables.deliveries.get(&key)?.clone();
             match &mut delivery.state {
-                State::Waiting { due, parked: true } | State::Unconfirmed { due, parked: true } if *due == from => {
+                State::Waiting { due, parked: true } | State::Unconfirmed { due, parked: true }
+                    if due.millis() == from.millis() =>
+                {
                     *due = to;
                 }
                 _ => return None,
@@ -257,7 +259,7 @@ impl Parking for World {
     async fn lease_valve(&self, endpoint: EndpointId, from: Time, to: Time) -> Result<Option<Valve>, Unavailable> {
         self.call("lease a valve", |inner| {
             let seen = inner.index_time();
-            let gate = inner.tables.valves.get_mut(&endpoint).filter(|gate| gate.due == from)?;
+            let gate = inner.tables.valves.get_mut(&endpoint).filter(|gate| gate.due.millis() == from.millis())?;
             gate.due = Time::from_millis(to.millis());
             let (valve, due) = (gate.valve.clone(), gate.due);
             inner.tables.see_valve(endpoint, Some(due), seen);

@@ -98,7 +98,7 @@ impl Claims for World {
 impl Messages for World {
     async fn store(&self, message: &Message) -> Result<(), Unavailable> {
         self.call("store the message", |inner| {
-            drop(inner.tables.messages.insert((message.app, message.id), message.clone()));
+            inner.tables.store(message);
         })
         .await
     }
