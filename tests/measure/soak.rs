@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_mins(25);
 /// Between two looks at whether all is done.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// How often it is told how far it is.
+const TELL: Duration = Duration::from_mins(1);
+
 /// How to measure.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
@@ -93,7 +96,7 @@ pub(crate) async fn measure(options: &Options) -> Result<()> {
     let customers = customers(&tenant, start, length).await?;
     println!("{} minutes, a message every {EVERY:?} for each of {} endpoints", options.minutes, customers.len());
     let end = start + length;
-    let (accepted, kills, _) = tokio::try_join!(
+    let (accepted, kills, ()) = tokio::try_join!(
         publish(&tenant, start, end),
         weather::kill_now_and_then(&stack, end),
         weather::change_now_and_then(end)
@@ -148,11 +151,15 @@ fn requests(accepted: &[Accepted]) -> u32 {
 /// Waits until every delivery is recorded as succeeded.
 async fn done(stack: &Stack, customers: &[Customer], messages: usize) -> Result<()> {
     let endpoints: Vec<_> = customers.iter().map(|customer| customer.endpoint.clone()).collect();
-    let start = Instant::now();
+    let (start, mut told) = (Instant::now(), Instant::now());
     loop {
         let states = stack.states(&endpoints).await?;
         if states.get("s") == Some(&(messages * endpoints.len())) {
             return Ok(());
+        }
+        if told.elapsed() > TELL {
+            println!("  after {:.0?}: by state {states:?}, parked {}", start.elapsed(), stack.parked().await?.len());
+            told = Instant::now();
         }
         ensure!(start.elapsed() < PATIENCE, "not all of {messages} messages are delivered: {states:?}");
         sleep(LOOK).await;

@@ -20,7 +20,7 @@ const QUICK_AFTER: u32 = 20;
 /// A request that took longer is slow: it holds the others of its batch.
 pub const SLOW: Duration = Duration::from_secs(3);
 /// For so long an instance shuns an endpoint that has just made it wait in vain.
-pub const SHUNNED: Duration = Duration::from_secs(5);
+const SHUNNED: Duration = Duration::from_secs(5);
 /// The first pause of an open circuit, and the longest: each probe that fails doubles it.
 pub const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
@@ -48,7 +48,8 @@ pub struct Health {
 pub struct Open {
     /// No request before this.
     pub until: Time,
-    /// Seconds of the pause; the next one is twice as long.
+    /// Seconds of the pause; the next one is twice as long. 0 where the endpoint has asked for it (`Retry-After`), and
+    /// nothing else is known against it: when that time is over no probe is needed.
     pub pause: u32,
 }
 
@@ -68,6 +69,11 @@ impl Health {
     /// Whether nothing is known against it.
     pub fn is_well(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// The open circuit. What was open only because the endpoint had asked for that closes by itself.
+    pub fn circuit(&self, now: Time) -> Option<Open> {
+        self.open.filter(|open| open.pause > 0 || open.until > now)
     }
 }
 
@@ -99,27 +105,28 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// Whether this instance makes no further requests for a moment: one has just waited in vain, or too many have failed.
-    pub fn is_shunned(&self, now: Time) -> bool {
-        self.shunned_until.is_some_and(|until| until > now)
+    /// For how long this instance makes no further requests: one has just waited in vain, too many have failed, or the
+    /// endpoint has asked for it.
+    pub fn shunned(&self, now: Time) -> Option<Duration> {
+        self.shunned_until.filter(|until| *until > now).map(|until| now.until(until))
     }
 
     /// Takes note of a request; gives the health that is to be written, if it differs from the one that stands.
     pub fn note(&mut self, sign: Sign, standing: &Health, now: Time) -> Option<Health> {
         self.count(sign);
         let in_vain = !sign.succeeded && (sign.took >= SLOW || self.failures >= OPENING);
-        self.shunned_until = in_vain.then(|| now.plus(SHUNNED));
+        self.shunned_until = in_vain.then(|| now.plus(SHUNNED)).max(sign.not_before);
         let mut health = standing.clone();
         if sign.succeeded {
             health.open = None;
             health.failing_since = None;
         } else {
             health.open = self.open(sign, standing, now);
-            if health.open.is_some() && standing.open.is_none() {
+            if health.open.is_some() && standing.circuit(now).is_none() {
                 // Concluded: what comes after the next success is counted anew.
                 self.failures = 0;
             }
-            if health.open.is_some() || sign.again {
+            if health.open.is_some_and(|open| open.pause > 0) || sign.again {
                 health.failing_since = health.failing_since.or(Some(now));
             }
         }
@@ -146,7 +153,7 @@ impl Pulse {
 
     fn open(&self, sign: Sign, standing: &Health, now: Time) -> Option<Open> {
         let asked = sign.not_before.filter(|until| *until > now);
-        let pause = match standing.open {
+        let pause = match standing.circuit(now) {
             Some(open) if sign.probe => {
                 (Duration::from_secs(u64::from(open.pause)) * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE)
             }
@@ -217,7 +224,18 @@ mod tests {
         let until = NOW.plus(Duration::from_mins(7));
         let asked = Sign { not_before: Some(until), ..sign(false) };
         let health = Pulse::default().note(asked, &Health::default(), NOW).expect("written");
-        assert_eq!(health.open, Some(Open { until, pause: 0 }));
+        assert_eq!((health.open, health.failing_since), (Some(Open { until, pause: 0 }), None));
+        assert_eq!((health.circuit(NOW), health.circuit(until)), (health.open, None), "no probe is needed");
+    }
+
+    #[test]
+    fn an_instance_shuns_an_endpoint_for_as_long_as_that_has_asked() {
+        let mut pulse = Pulse::default();
+        let wait = Duration::from_secs(2);
+        pulse.note(Sign { not_before: Some(NOW.plus(wait)), ..sign(false) }, &Health::default(), NOW);
+        assert_eq!((pulse.shunned(NOW), pulse.shunned(NOW.plus(wait))), (Some(wait), None));
+        pulse.note(Sign { took: SLOW, ..sign(false) }, &Health::default(), NOW);
+        assert_eq!(pulse.shunned(NOW), Some(SHUNNED));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub enum Opening {
 /// What a valve lets through now. Without an endpoint, or when it is disabled, deliveries go through to end.
 pub fn opening(endpoint: Option<&Endpoint>, now: Time) -> Opening {
     let Some(endpoint) = endpoint.filter(|endpoint| !endpoint.disabled) else { return Opening::Wide };
-    match endpoint.health.open {
+    match endpoint.health.circuit(now) {
         _ if endpoint.delivery.paused => Opening::Shut,
         Some(open) if open.until > now => Opening::Shut,
         _ if endpoint.delivery.batch.is_some() => Opening::Flush,
@@ -46,7 +46,7 @@ pub fn opening(endpoint: Option<&Endpoint>, now: Time) -> Opening {
 /// When to look at the endpoint's valve again.
 pub fn look_at(endpoint: &Endpoint, now: Time) -> Time {
     let soon = now.plus(LOOK);
-    match endpoint.health.open {
+    match endpoint.health.circuit(now) {
         Some(open) if open.until > now && !endpoint.disabled => open.until.min(now.plus(LONGEST_LOOK)),
         _ => endpoint.delivery.batch.map_or(soon, |batch| soon.plus(Duration::from_secs(u64::from(batch.max_seconds)))),
     }

@@ -75,7 +75,9 @@ fn twice(customer: &Customer) -> BTreeMap<String, Vec<Instant>> {
         times.entry(taken.message).or_default().push(taken.at);
     }
     times.retain(|_, times| times.len() > 1);
-    times.values_mut().for_each(|times| times.sort_unstable());
+    for times in times.values_mut() {
+        times.sort_unstable();
+    }
     times
 }
 

@@ -100,7 +100,7 @@ fn may_begin(inner: &Inner, key: DeliveryKey) -> Option<&'static str> {
 
 fn may_probe(inner: &Inner, key: DeliveryKey, seen: &Seen) -> Option<&'static str> {
     let written = inner.opened.get(&key.0).filter(|written| written.plus(CACHED) < inner.begun())?;
-    let open = seen.endpoint.as_ref()?.health.open?;
+    let open = seen.endpoint.as_ref()?.health.circuit(inner.now)?;
     if open.until > inner.now.plus(SKEW) {
         return Some("sent while the circuit is open");
     }

@@ -14,11 +14,10 @@ use crate::{
     compose::Event,
     delivery::{Delivery, FaultClass, PROMPT, Reason, State},
     entity::Endpoint,
-    health::SHUNNED,
     ids::{AttemptId, Id as _},
     message::Envelope,
     outbound::{Exchange, Sender},
-    ports::{Ambient, Keys, Unavailable, chain},
+    ports::{Ambient, Keys, LONGEST_DELAY, Unavailable, chain},
     time::Time,
 };
 
@@ -50,8 +49,8 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
     /// Makes the request when its time has come.
     pub(super) async fn attempt(&self, due: Due<'_>, trip: Trip) -> Result<Attempted, Fate> {
         // Another of this batch may just have waited in vain.
-        if !due.probe && self.is_shunned(due.endpoint.id) {
-            return Err(Fate::Moved { slot: None, missed: 0, delay: SHUNNED });
+        if let Some(wait) = self.shunned(due.endpoint.id).filter(|_| !due.probe) {
+            return Err(Fate::Moved { slot: None, missed: 0, delay: wait.min(LONGEST_DELAY) });
         }
         let timeout = || self.budget(self.ambient.now(), trip.deadline).ok_or_else(|| self.later(due.job, SOON));
         let opened = self.opened(&due.endpoint).await?;

@@ -59,7 +59,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             return Ok(());
         };
         let now = self.ambient.now();
-        let (endpoint, probe) = match endpoint.health.open {
+        let (endpoint, probe) = match endpoint.health.circuit(now) {
             None => (endpoint.clone(), false),
             Some(open) if open.until > now => return Ok(()),
             Some(_) => match self.claim_probe(endpoint, trip.deadline).await {

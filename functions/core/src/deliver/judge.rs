@@ -97,7 +97,7 @@ fn fresh(envelope: &Envelope, endpoint: Subscription<'_>, way: Way, now: Time) -
 
 /// How an endpoint that exists and is enabled takes a delivery now.
 fn willing(endpoint: &Endpoint, way: Way, now: Time) -> Verdict {
-    match endpoint.health.open {
+    match endpoint.health.circuit(now) {
         _ if endpoint.delivery.paused || endpoint.delivery.batch.is_some() => Verdict::Hold,
         Some(open) if open.until > now => Verdict::Hold,
         // A probe, or a slow request, must not hold up those that are neither.
@@ -111,7 +111,7 @@ fn willing(endpoint: &Endpoint, way: Way, now: Time) -> Verdict {
 mod tests {
     use super::*;
     use crate::{
-        health::Open,
+        health::{Health, Open},
         ids::{AppId, EndpointId, Id as _, Ksuid, MessageId},
     };
 
@@ -195,6 +195,8 @@ mod tests {
         endpoint.health.open = Some(Open { until: NOW, pause: 30 });
         assert_eq!(willing(&endpoint, Way::Prompt, NOW), Verdict::Move);
         assert_eq!(willing(&endpoint, Way::Retry, NOW), Verdict::Probe);
+        endpoint.health = Health { open: Some(Open { until: NOW, pause: 0 }), ..Health::default() };
+        assert_eq!(willing(&endpoint, Way::Prompt, NOW), Verdict::Attempt, "it had asked for a pause, which is over");
         endpoint.delivery.paused = true;
         assert_eq!(willing(&endpoint, Way::Retry, NOW), Verdict::Hold);
     }

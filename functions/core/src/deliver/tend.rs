@@ -1,5 +1,7 @@
 //! An endpoint's health: what this instance remembers of it, and what it writes.
 
+use std::time::Duration;
+
 use super::{Courier, Queues, Store};
 use crate::{
     entity::Endpoint,
@@ -43,10 +45,9 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         Some(Lesson::Health { from: health.clone(), to })
     }
 
-    /// Whether this instance makes no request to it for a moment.
-    pub(super) fn is_shunned(&self, endpoint: EndpointId) -> bool {
-        let now = self.ambient.now();
-        self.pulses.lock().is_ok_and(|pulses| pulses.get(&endpoint).is_some_and(|pulse| pulse.is_shunned(now)))
+    /// For how long this instance makes no request to it, if it shuns it.
+    pub(super) fn shunned(&self, endpoint: EndpointId) -> Option<Duration> {
+        self.pulses.lock().ok()?.get(&endpoint)?.shunned(self.ambient.now())
     }
 
     /// Writes what was learned, unless it has become untrue.
