@@ -4,59 +4,27 @@
 //! and is counted among them.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use postrider_local::Received;
-use postrider_tests::{PATIENCE, Reply, Stack, Tenant, eventually, world};
-use serde_json::{Value, json};
+use postrider_tests::{
+    PATIENCE, PRODUCERS, Reply, Stack, Tenant, eventually, histogram, most_in_a_second, publish_at_once, receives,
+    took, world,
+};
+use serde_json::json;
 use svix::models::EndpointIn;
 use tokio::sync::Mutex;
 
 const RATE: u16 = 10;
 /// Of the receiver's clock: one more in a second is no more than a late packet.
 const BOUND: usize = RATE as usize + 1;
-const SECOND: Duration = Duration::from_secs(1);
-const PRODUCERS: usize = 16;
 
 /// Whoever measures is alone.
 static ALONE: Mutex<()> = Mutex::const_new(());
-
-/// The most requests within one second, wherever it begins.
-fn most_in_a_second(received: &[Received]) -> usize {
-    let within = |from: Instant| {
-        let after = received.iter().filter(move |request| request.at >= from);
-        after.filter(move |request| request.at.duration_since(from) < SECOND).count()
-    };
-    received.iter().map(|request| within(request.at)).max().unwrap_or_default()
-}
-
-/// Requests of each second since the first one.
-fn histogram(received: &[Received]) -> Vec<usize> {
-    let first = received.iter().map(|request| request.at).min();
-    let mut bins = Vec::new();
-    for request in received {
-        let since = request.at.duration_since(first.unwrap_or(request.at));
-        let second = usize::try_from(since.as_secs()).unwrap_or_default();
-        bins.resize(bins.len().max(second + 1), 0);
-        bins[second] += 1;
-    }
-    bins
-}
-
-/// The time from the beginning to the last of them.
-fn took(received: &[Received], start: Instant) -> Duration {
-    received.iter().map(|request| request.at.duration_since(start)).max().unwrap_or_default()
-}
-
-async fn publish_at_once(tenant: &Tenant, count: usize) -> Result<()> {
-    let publish = |number| tenant.publish("invoice.paid", json!({"number": number}));
-    stream::iter(0..count).map(publish).buffer_unordered(PRODUCERS).try_collect::<Vec<_>>().await?;
-    Ok(())
-}
 
 fn ids(received: &[Received]) -> BTreeSet<&str> {
     received.iter().filter_map(|request| request.header("webhook-id")).collect()
@@ -69,26 +37,6 @@ async fn wake_up(stack: &Stack) -> Result<()> {
     publish_at_once(&tenant, 40).await?;
     tenant.receiver.wait_for("/hook", 40, PATIENCE).await?;
     Ok(())
-}
-
-/// How often each message was received from the queues, as the function logs it.
-async fn receives(stack: &Stack, wanted: usize) -> Result<HashMap<String, usize>> {
-    let function = stack.deployment.function("delivery");
-    eventually("the logs are complete", || async {
-        // The last lines appear with the next invocation.
-        stack.enqueue("not a delivery").await?;
-        let mut receives = HashMap::new();
-        for line in world().emulator.logs(&function).await? {
-            let Ok(line) = serde_json::from_str::<Value>(&line.message) else { continue };
-            if line["message"] == "received"
-                && let Some(id) = line["msg"].as_str()
-            {
-                *receives.entry(id.to_owned()).or_default() += 1;
-            }
-        }
-        Ok((receives.len() == wanted).then_some(receives))
-    })
-    .await
 }
 
 #[tokio::test]
