@@ -52,7 +52,7 @@ async fn what_is_not_a_delivery_is_a_dead_letter_and_its_neighbours_are_delivere
 
 #[tokio::test]
 async fn a_delivery_that_kills_its_function_is_a_dead_letter_and_can_be_redriven() -> Result<()> {
-    let parameters = [("MaxReceives", "2"), ("DeliveryTimeoutSeconds", "8"), ("QueueVisibilitySeconds", "8")];
+    let parameters = [("MaxReceives", "3"), ("DeliveryTimeoutSeconds", "8"), ("QueueVisibilitySeconds", "8")];
     let stack = world().stack("poisoned", &parameters).await?;
     let tenant = stack.tenant("poison").await?;
     tenant.receiver.on("/hook", |_, nth| {

@@ -14,14 +14,13 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use futures::future::try_join_all;
 use postrider_local::{Reply, Weather};
-use postrider_tests::{Accepted, Stack, Tenant, world};
+use postrider_tests::{Accepted, Parked, Stack, Tenant, world};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::figures::{millis, percentile, print_load};
 
 /// Between two publications.
 const EVERY: Duration = Duration::from_millis(200);
-/// A delivery whose scheduler was killed waits for its lease, which is ten minutes.
 const PATIENCE: Duration = Duration::from_mins(25);
 /// Between two looks at whether all is done.
 const LOOK: Duration = Duration::from_secs(2);
@@ -124,7 +123,7 @@ async fn customers(tenant: &Tenant, start: Instant, length: Duration) -> Result<
         Customer::new(tenant, "sometimes-500", |nth, _| (nth % 10 == 0).then(|| Reply::status(500))).await?,
         Customer::new(tenant, "hangs-up-or-503", |nth, _| match nth % 20 {
             0 | 10 => Some(Reply::hang_up()),
-            5 | 15 => Some(Reply::status(503).header("retry-after", "2")),
+            5 => Some(Reply::status(503).header("retry-after", "2")),
             _ => None,
         })
         .await?,
@@ -158,8 +157,11 @@ async fn done(stack: &Stack, customers: &[Customer], messages: usize) -> Result<
             return Ok(());
         }
         if told.elapsed() > TELL {
-            println!("  after {:.0?}: by state {states:?}, parked {}", start.elapsed(), stack.parked().await?.len());
+            println!("  after {:.0?}: by state {states:?}", start.elapsed());
             told = Instant::now();
+            // What a scheduler had taken when it was killed waits for half an hour; nobody needs to watch that.
+            let parked = stack.parked().await?;
+            stack.pass_time(&parked.into_iter().filter(Parked::is_taken).collect::<Vec<_>>()).await?;
         }
         ensure!(start.elapsed() < PATIENCE, "not all of {messages} messages are delivered: {states:?}");
         sleep(LOOK).await;

@@ -15,8 +15,11 @@ use aws_smithy_http_client::{
 
 use crate::{ConfigTable, JobQueue, Ledger, Meter, Queues, SecretKeys, sqs::QueueUrls};
 
-/// Requests to AWS are tried so often.
-const ATTEMPTS: u32 = 3;
+/// Requests to AWS are tried so often, at random times within these pauses, doubled from the first to the longest: some
+/// three seconds of throttling are outlasted.
+const ATTEMPTS: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// With all its attempts; every function runs longer than this.
@@ -85,6 +88,10 @@ impl Aws {
 async fn sdk_config() -> SdkConfig {
     let client =
         Builder::new().pool_idle_timeout(IDLE_TIMEOUT).tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
+    let retries = RetryConfig::standard()
+        .with_max_attempts(ATTEMPTS)
+        .with_initial_backoff(FIRST_PAUSE)
+        .with_max_backoff(LONGEST_PAUSE);
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -94,7 +101,7 @@ async fn sdk_config() -> SdkConfig {
         .region(EnvironmentVariableRegionProvider::new())
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
         .http_client(client)
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .retry_config(retries)
         .timeout_config(timeouts)
         .load()
         .await

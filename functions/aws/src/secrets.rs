@@ -92,7 +92,13 @@ impl Keys for SecretKeys {
                 cached.asked = now;
                 Ok(cached.keyring.clone())
             }
-            (Err(error), _) => Err(error),
+            (Err(error), cached) => {
+                // Nobody asks more often because it is away.
+                if let Some(cached) = cached {
+                    cached.asked = now;
+                }
+                Err(error)
+            }
         }
     }
 }

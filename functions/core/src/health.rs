@@ -115,7 +115,9 @@ impl Pulse {
     pub fn note(&mut self, sign: Sign, standing: &Health, now: Time) -> Option<Health> {
         self.count(sign);
         let in_vain = !sign.succeeded && (sign.took >= SLOW || self.failures >= OPENING);
-        self.shunned_until = in_vain.then(|| now.plus(SHUNNED)).max(sign.not_before);
+        // The circuit, which others can close, holds it back for longer.
+        let asked = sign.not_before.map(|until| until.min(now.plus(SHUNNED)));
+        self.shunned_until = in_vain.then(|| now.plus(SHUNNED)).max(asked);
         let mut health = standing.clone();
         if sign.succeeded {
             health.open = None;

@@ -99,6 +99,9 @@ pub struct Flush {
     /// Which endpoint.
     #[serde(rename = "ep")]
     pub endpoint: EndpointId,
+    /// The time reserved for its first request, under a rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<Time>,
 }
 
 impl Content {

@@ -82,8 +82,36 @@ pub enum Fault {
     Invalid,
 }
 
+/// A URL as it may be shown and remembered: without the name and password that it may hold.
+pub fn without_userinfo(url: &str) -> String {
+    let Ok(mut parsed) = url::Url::parse(url) else { return String::new() };
+    if parsed.username().is_empty() && parsed.password().is_none() {
+        return url.to_owned();
+    }
+    let _ = parsed.set_username("");
+    let _ = parsed.set_password(None);
+    parsed.into()
+}
+
 /// Sends requests to customers' servers.
 pub trait Sender: Send + Sync {
     /// Sends once. Never fails otherwise than in the [`Exchange`], and never takes much longer than the timeout.
     fn send(&self, request: Outbound) -> impl Future<Output = Exchange> + Send;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_and_a_password_are_not_shown() {
+        for (url, shown) in [
+            ("https://user:pass@example.com/a?b=c", "https://example.com/a?b=c"),
+            ("https://:pass@example.com/", "https://example.com/"),
+            ("https://example.com/a", "https://example.com/a"),
+            ("nonsense", ""),
+        ] {
+            assert_eq!(without_userinfo(url), shown);
+        }
+    }
 }

@@ -301,6 +301,8 @@ pub enum Paced {
     Application(AppId),
     /// Deliveries of an endpoint.
     Endpoint(EndpointId),
+    /// Requests with several deliveries of an endpoint.
+    Batches(EndpointId),
     /// Messages that are published to an application.
     Publishing(AppId),
 }
@@ -314,7 +316,7 @@ pub enum Slots {
     Full(Time),
 }
 
-/// A request for slots of a rate.
+/// A request for slots of a rate. Another interval is another rate, and begins a line of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reservation {
     /// Whose.

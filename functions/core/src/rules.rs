@@ -32,14 +32,19 @@ pub fn is_content_type(text: &str) -> bool {
         && essence.split_once('/').is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
 }
 
-/// The fields of one request that break a rule, all of them, so that the caller mends them at once.
+/// The fields of one request that break a rule, so that the caller mends them at once.
 #[derive(Debug, Default)]
 pub struct Check(Vec<Item>);
+
+/// So many are told at once: an answer has a limit too.
+const MOST_ITEMS: usize = 50;
 
 impl Check {
     /// Notes that the field breaks the rule.
     pub fn fail(&mut self, loc: &[&str], msg: impl Into<std::borrow::Cow<'static, str>>) {
-        self.0.push(Item::rule(loc, msg));
+        if self.0.len() < MOST_ITEMS {
+            self.0.push(Item::rule(loc, msg));
+        }
     }
 
     /// A name, at `body.<field>`.

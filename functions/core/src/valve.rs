@@ -47,6 +47,7 @@ pub fn opening(endpoint: Option<&Endpoint>, now: Time) -> Opening {
 pub fn look_at(endpoint: &Endpoint, now: Time) -> Time {
     let soon = now.plus(LOOK);
     match endpoint.health.circuit(now) {
+        _ if endpoint.delivery.paused => now.plus(LONGEST_LOOK),
         Some(open) if open.until > now && !endpoint.disabled => open.until.min(now.plus(LONGEST_LOOK)),
         _ => endpoint.delivery.batch.map_or(soon, |batch| soon.plus(Duration::from_secs(u64::from(batch.max_seconds)))),
     }

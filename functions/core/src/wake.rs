@@ -11,7 +11,7 @@ mod release;
 
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::{StreamExt as _, future::join_all, stream};
 
 use crate::{
     delivery::{Delivery, Reason, State},
@@ -21,10 +21,13 @@ use crate::{
     time::Time,
 };
 
-/// A woken delivery that is not attempted within this long is woken again.
-pub const LEASE: Duration = Duration::from_mins(10);
+/// A woken delivery that is not attempted within this long is woken again: much longer than a queue message is delayed
+/// or a backlog takes, for another copy of what is only late makes a backlog worse.
+pub const LEASE: Duration = Duration::from_mins(30);
 /// Keys read at a time.
 const PAGE: usize = 100;
+/// Valves looked at at once.
+const VALVES: usize = 4;
 /// Deliveries taken at a time, each with a payload of up to 256 KiB: all lanes' together must fit the memory.
 const CHUNK: usize = 10;
 
@@ -73,9 +76,7 @@ impl<P: Parking, Q: Outbox, A: Ambient> Waker<P, Q, A> {
             let now = self.ambient.now();
             let due = self.parking.due(lane, from, now, PAGE).await?;
             total.latest = total.latest.max(due.first().map_or(Duration::ZERO, |(_, at)| at.until(now)));
-            for chunk in due.chunks(CHUNK) {
-                total.add(self.take_up(chunk, now, deadline).await?);
-            }
+            total.add(self.take_up(&due, now, deadline).await?);
             match due.last() {
                 Some((_, last)) if due.len() == PAGE => from = (*last).max(from.plus(Duration::from_millis(1))),
                 _ => break,
@@ -93,14 +94,25 @@ impl<P: Parking, Q: Outbox, A: Ambient> Waker<P, Q, A> {
                 Due::Valve(endpoint) => valves.push((*endpoint, *at)),
             }
         }
-        let taken = self.take(&deliveries, now.plus(LEASE)).await?;
-        total.add(self.wake(taken.into_iter().map(|delivery| (delivery, Duration::ZERO)).collect(), now).await?);
-        for (endpoint, at) in valves {
-            match self.look(endpoint, at, now, deadline).await {
-                Ok(released) => total.add(released),
-                // One valve that fails must not stop the others; it is looked at again in a minute.
-                Err(error) => tracing::error!(%endpoint, error = %chain(&error), "a valve could not be looked at"),
+        // Deliveries first: a valve may let through very many.
+        for chunk in deliveries.chunks(CHUNK) {
+            let taken = self.take(chunk, now.plus(LEASE)).await?;
+            total.add(self.wake(taken.into_iter().map(|delivery| (delivery, Duration::ZERO)).collect(), now).await?);
+        }
+        let looks = valves.into_iter().map(|(endpoint, at)| async move {
+            // One that is not looked at keeps its time, and comes first in a minute.
+            if self.ambient.now() >= deadline {
+                return Summary::default();
             }
+            // One valve that fails must not stop the others.
+            self.look(endpoint, at, now, deadline).await.unwrap_or_else(|error| {
+                tracing::error!(%endpoint, error = %chain(&error), "a valve could not be looked at");
+                Summary::default()
+            })
+        });
+        let mut looks = stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(VALVES);
+        while let Some(released) = looks.next().await {
+            total.add(released);
         }
         Ok(total)
     }

@@ -63,7 +63,7 @@ pub struct Tables {
     /// Confirmations that came before their attempt was recorded.
     pub notes: HashMap<DeliveryKey, AttemptId>,
     /// The next free slot of a rate.
-    pub paces: HashMap<Paced, Time>,
+    pub paces: HashMap<(Paced, Duration), Time>,
     /// Those who wait for something to be due.
     pub waiters: Vec<Waker>,
     index: BTreeMap<Entry, Time>,
@@ -214,11 +214,11 @@ impl Tables {
 
     /// The next free slots of a rate.
     pub fn reserve(&mut self, wanted: &Reservation) -> Slots {
-        let next = self.paces.get(&wanted.of).map_or(wanted.from, |next| wanted.from.max(*next));
+        let next = self.paces.get(&(wanted.of, wanted.interval)).map_or(wanted.from, |next| wanted.from.max(*next));
         if wanted.from.until(next) > wanted.horizon {
             return Slots::Full(next);
         }
-        self.paces.insert(wanted.of, next.plus(wanted.interval * wanted.count));
+        self.paces.insert((wanted.of, wanted.interval), next.plus(wanted.interval * wanted.count));
         Slots::From(next)
     }
 

@@ -6,6 +6,7 @@ use postrider_core::{
     entity::{Endpoint, Secrets},
     ids::{AppId, EndpointId},
     keyring::Sealed,
+    outbound::without_userinfo,
     ports::{Saved, Scan, Unavailable},
 };
 
@@ -23,7 +24,7 @@ fn owner(endpoint: &Endpoint) -> Owner {
 fn remains(endpoint: &Endpoint) -> Endpoint {
     let secrets = Secrets { current: Sealed::none(), old: Vec::new() };
     let (headers, delivery) = (std::collections::BTreeMap::new(), postrider_core::manner::Manner::default());
-    Endpoint { headers, secrets, delivery, ..endpoint.clone() }
+    Endpoint { headers, secrets, delivery, url: without_userinfo(&endpoint.url), ..endpoint.clone() }
 }
 
 fn grave(id: EndpointId) -> String {

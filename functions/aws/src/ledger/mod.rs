@@ -9,7 +9,7 @@
 //! | delivery | `ep_…` | `msg_…` | `app`, `st`, `why`, `due`, `lane`, `round`, `tries`, `slot`, `log`, `rev` |
 //! | confirmation that came early | `ep_…` | `confirmed#msg_…` | `attempt` |
 //! | valve | `ep_…` | `valve` | `app`, `lane`, `due`, `touched`, `n`, `lock` |
-//! | rate | `app_…`, `ep_…` | `rate#deliveries`, `rate#publishing` | `next` |
+//! | rate | `app_…`, `ep_…` | `rate#deliveries#`, `rate#batches#`, `rate#publishing#` and the interval | `next` |
 //! | listed attempt | `ep_…` | `atmpt_…` | `msg` |
 //!
 //! `expires` (seconds) is the table's TTL attribute; `DynamoDB` removes late. The index `due` (`lane`, `due`; keys only)

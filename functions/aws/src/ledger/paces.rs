@@ -32,14 +32,14 @@ const REMEMBERED: usize = 10_000;
 
 /// The next free slots as they were seen last: they tell which of the two writes is likely to succeed.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Seen(Arc<Mutex<HashMap<Paced, Time>>>);
+pub(super) struct Seen(Arc<Mutex<HashMap<(Paced, Duration), Time>>>);
 
 impl Seen {
-    fn get(&self, of: Paced) -> Option<Time> {
+    fn get(&self, of: (Paced, Duration)) -> Option<Time> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&of).copied()
     }
 
-    fn set(&self, of: Paced, next: Time) {
+    fn set(&self, of: (Paced, Duration), next: Time) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= REMEMBERED && !seen.contains_key(&of) {
             seen.clear();
@@ -50,19 +50,20 @@ impl Seen {
 
 impl Paces for Ledger {
     async fn reserve(&self, wanted: &Reservation) -> Result<Slots, Unavailable> {
-        let mut next = self.seen.get(wanted.of);
+        let line = (wanted.of, wanted.interval);
+        let mut next = self.seen.get(line);
         for _ in 0..ROUNDS {
             let queued = next.is_some_and(|next| next >= wanted.from);
             let written = if queued { self.join(wanted).await? } else { self.begin(wanted).await? };
             match written {
                 Ok(first) => {
-                    self.seen.set(wanted.of, first.plus(wanted.interval * wanted.count));
+                    self.seen.set(line, first.plus(wanted.interval * wanted.count));
                     return Ok(Slots::From(first));
                 }
                 Err(standing) => next = standing,
             }
             if let Some(next) = next {
-                self.seen.set(wanted.of, next);
+                self.seen.set(line, next);
                 if next > wanted.from.plus(wanted.horizon) {
                     return Ok(Slots::Full(next));
                 }
@@ -107,7 +108,7 @@ impl Ledger {
     }
 
     fn pace(&self, wanted: &Reservation) -> UpdateItemFluentBuilder {
-        let (pk, sk) = place(wanted.of);
+        let (pk, sk) = place(wanted);
         let expires = wanted.from.plus(wanted.horizon).plus(KEPT);
         self.update(pk, sk)
             .expression_attribute_names("#next", "next")
@@ -118,12 +119,14 @@ impl Ledger {
     }
 }
 
-fn place(of: Paced) -> (String, &'static str) {
-    match of {
-        Paced::Application(app) => (app.to_string(), "rate#deliveries"),
-        Paced::Endpoint(endpoint) => (endpoint.to_string(), "rate#deliveries"),
-        Paced::Publishing(app) => (app.to_string(), "rate#publishing"),
-    }
+fn place(wanted: &Reservation) -> (String, String) {
+    let (pk, what) = match wanted.of {
+        Paced::Application(app) => (app.to_string(), "deliveries"),
+        Paced::Endpoint(endpoint) => (endpoint.to_string(), "deliveries"),
+        Paced::Batches(endpoint) => (endpoint.to_string(), "batches"),
+        Paced::Publishing(app) => (app.to_string(), "publishing"),
+    };
+    (pk, format!("rate#{what}#{}", wanted.interval.as_micros()))
 }
 
 /// The next free slot that stands, if the write was refused.

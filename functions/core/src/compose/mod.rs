@@ -143,13 +143,14 @@ impl Call<'_> {
         if let Some(url) = self.confirm_url {
             headers.add("webhook-confirm-url", url);
         }
+        // Before the event type's header: without it the receiver would refuse.
+        if let Some((name, value)) = self.authorization {
+            headers.add(name, value);
+        }
         headers
     }
 
     fn outbound(&self, mut headers: Headers, body: Arc<[u8]>) -> Outbound {
-        if let Some((name, value)) = self.authorization {
-            headers.add(name, value);
-        }
         for (name, value) in self.endpoint.headers.iter().filter(|(name, _)| !self.is_reserved(name)) {
             headers.add(name, value);
         }

@@ -21,6 +21,8 @@ use crate::{
     time::Time,
 };
 
+/// Longer waits are not spent in flight.
+const LONGEST_BACK: Duration = Duration::from_secs(30);
 /// With less time than this left, an attempt is not begun.
 const SHORTEST: Duration = Duration::from_secs(1);
 
@@ -111,7 +113,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         delivery.slot = None;
         delivery.state = State::Unconfirmed { due, parked };
         delivery.expires_at = delivery.expires_at.max(due.plus(KEPT_AFTER_DUE));
-        let fate = if parked { Fate::Done } else { Fate::Back(wait) };
+        let fate = if parked { Fate::Done } else { waiting(wait, None, 0) };
         Outcome { delivery, fate, attempted: true, event_id: None }
     }
 
@@ -155,7 +157,8 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         delivery.state = State::Waiting { due, parked };
         // A record that waits must outlive its wait, or it would vanish in silence.
         delivery.expires_at = delivery.expires_at.max(due.plus(KEPT_AFTER_DUE));
-        Outcome { delivery, fate: if parked { Fate::Done } else { Fate::Back(wait) }, attempted: true, event_id: None }
+        let fate = if parked { Fate::Done } else { waiting(wait, None, 0) };
+        Outcome { delivery, fate, attempted: true, event_id: None }
     }
 
     /// Not in this invocation. Where the queue would soon give the message up, a new one goes on in its place.
@@ -163,7 +166,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         if self.parks(wait, job.receives()) {
             return Fate::Moved { slot: job.envelope.slot, missed: job.envelope.missed, delay: wait };
         }
-        Fate::Back(wait)
+        waiting(wait, job.envelope.slot, job.envelope.missed)
     }
 
     /// Whether a wait is spent parked. The queue gives a message up after so many receives: those that wait often wait
@@ -183,6 +186,12 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         let wish = Wish::of(exchange, self.ambient.now());
         (wish, self.lesson(endpoint, wish.sign(exchange, probe, again), wish.disable))
     }
+}
+
+/// A message that waits for its visibility counts as in flight, and of those a queue has a limit for everybody; one that
+/// is delayed does not. For a short wait the visibility costs less.
+fn waiting(wait: Duration, slot: Option<Time>, missed: u8) -> Fate {
+    if wait > LONGEST_BACK { Fate::Moved { slot, missed, delay: wait.min(LONGEST_DELAY) } } else { Fate::Back(wait) }
 }
 
 /// The record that the next write makes.

@@ -1,6 +1,12 @@
 //! From what is known of a batch to the fate of each of its jobs.
 
-use std::{borrow::Cow, collections::BTreeMap, panic::AssertUnwindSafe, pin::pin, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    panic::AssertUnwindSafe,
+    pin::pin,
+    time::Duration,
+};
 
 use futures::{
     FutureExt as _, StreamExt as _,
@@ -14,6 +20,7 @@ use super::{
     hold::Holding,
     judge::{Subscription, Verdict, judge},
     pace::{PARKED_LEAD, Turn},
+    settle::KEPT_AFTER_DUE,
 };
 use crate::{
     delivery::{Delivery, State},
@@ -26,6 +33,8 @@ use crate::{
 
 /// Requests at once to one endpoint.
 const AT_ONCE: usize = 5;
+/// A delivery whose rate is booked out looks again after this.
+const FULL_PAUSE: Duration = Duration::from_hours(1);
 /// When nothing has ended for so long, what has is recorded.
 const LULL: Duration = Duration::from_secs(1);
 
@@ -38,6 +47,8 @@ struct Plan<'a> {
     settled: Vec<Worked>,
     held: Vec<(Holding, &'a Endpoint)>,
     attempts: BTreeMap<EndpointId, Vec<(usize, Due<'a>)>>,
+    /// Endpoints whose probe was asked for.
+    probed: BTreeSet<EndpointId>,
 }
 
 impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A> {
@@ -47,7 +58,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         for (at, job) in jobs.iter().enumerate() {
             self.plan(at, job, known, trip, &mut plan).await;
         }
-        let Plan { settled, held, attempts } = plan;
+        let Plan { settled, held, attempts, .. } = plan;
         let (paced, running) = self.begin(jobs, known, attempts, trip).await;
         let (mut first, mut moved) = (Vec::new(), Vec::new());
         for (at, worked) in settled.into_iter().chain(paced) {
@@ -90,10 +101,14 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
                 plan.settle(at, self.lapsed(delivery, job.receives()).await.map(Into::into));
             }
             (Verdict::Hold, Some(endpoint)) => plan.held.push(((at, delivery), endpoint)),
-            (Verdict::Probe, Some(endpoint)) => match self.claim_probe(endpoint, trip.deadline).await {
-                Some(claimed) => plan.attempt(at, job, delivery, Cow::Owned(claimed), true),
-                None => plan.held.push(((at, delivery), endpoint)),
-            },
+            // Only one of the batch asks for the right to it.
+            (Verdict::Probe, Some(endpoint)) if plan.probed.insert(endpoint.id) => {
+                match self.claim_probe(endpoint, trip.deadline).await {
+                    Some(claimed) => plan.attempt(at, job, delivery, Cow::Owned(claimed), true),
+                    None => plan.held.push(((at, delivery), endpoint)),
+                }
+            }
+            (Verdict::Probe, Some(endpoint)) => plan.held.push(((at, delivery), endpoint)),
             (Verdict::Attempt, Some(endpoint)) => plan.attempt(at, job, delivery, Cow::Borrowed(endpoint), false),
             (Verdict::Leave | Verdict::Hold | Verdict::Probe | Verdict::Attempt, _) => {
                 plan.settle(at, Err(Fate::Failed));
@@ -116,18 +131,28 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         });
         // At once, since no time may be over before the last is known.
         let groups = join_all(groups.map(|(group, endpoint)| async move {
+            // A probe is alone after a pause, and must be made while it is claimed: no rate holds it up.
+            if group.iter().any(|(_, due)| due.probe) {
+                return (vec![Turn::Now; group.len()], group);
+            }
             let of_group: Vec<&Job> = group.iter().map(|(at, _)| &jobs[*at]).collect();
-            let turns = self.turns(&of_group, &endpoint, known, trip).await;
-            (group, turns)
+            (self.turns(&of_group, &endpoint, known, trip).await, group)
         }));
-        for (group, turns) in groups.await {
+        for (turns, group) in groups.await {
             let mut now = Vec::new();
             for ((at, due), turn) in group.into_iter().zip(turns) {
                 match turn {
                     Turn::Now => now.push((at, due)),
                     Turn::At(slot) => now.push((at, Due { slot: Some(slot), ..due })),
                     Turn::Later(fate) => paced.push((at, Err(fate))),
-                    Turn::Parked(slot) => paced.push((at, Ok(parked(due.delivery, slot).into()))),
+                    Turn::Parked(slot) => {
+                        let due_at = slot.micros().saturating_sub_unsigned(PARKED_LEAD.as_secs() * 1_000_000);
+                        paced.push((at, Ok(parked(due.delivery, Some(slot), Time::from_micros(due_at)).into())));
+                    }
+                    Turn::Full => {
+                        let later = self.ambient.now().plus(FULL_PAUSE);
+                        paced.push((at, Ok(parked(due.delivery, None, later).into())));
+                    }
                 }
             }
             // Those that have their times are spread out already.
@@ -188,10 +213,10 @@ impl From<Outcome> for Attempted {
     }
 }
 
-/// The scheduler keeps it until shortly before its time.
-fn parked(mut delivery: Delivery, slot: Time) -> Outcome {
-    delivery.slot = Some(slot);
-    let due = Time::from_micros(slot.micros().saturating_sub_unsigned(PARKED_LEAD.as_secs() * 1_000_000));
+/// The scheduler keeps it until then; its record must outlive that.
+fn parked(mut delivery: Delivery, slot: Option<Time>, due: Time) -> Outcome {
+    delivery.slot = slot;
     delivery.state = State::Waiting { due, parked: true };
+    delivery.expires_at = delivery.expires_at.max(due.plus(KEPT_AFTER_DUE));
     Outcome { delivery, fate: Fate::Done, attempted: false, event_id: None }
 }

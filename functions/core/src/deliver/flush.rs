@@ -5,15 +5,19 @@
 //! of a request are delivered, or none is; each keeps a record of its own, and those that failed are held again when their
 //! next attempt is due.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
-use futures::future::join_all;
+use futures::{StreamExt as _, future, stream};
 
 use super::{
     Courier, Fate, Queues, Received, SOON, Store, Trip,
     attempt::{Attempted, ended},
     dispose::letter,
     request::{Authorization, Moment, Opened, record_of},
+    settle::key_of,
 };
 use crate::{
     compose::Event,
@@ -25,8 +29,28 @@ use crate::{
     outbound::Sender,
     ports::{Ambient, DeliveryKey, Keys, Known, LONGEST_DELAY, Parcel, Unavailable, Way, chain},
     publish::COMMIT_GRACE,
+    time::Time,
     wake::{envelope, orphan_due},
 };
+
+/// Flushes at once: each may hold some tens of megabytes.
+const AT_ONCE: usize = 2;
+/// Payloads of one request together, unless it is a single one: many receivers take no more than a megabyte.
+const MOST_BYTES: usize = 512 * 1024;
+
+/// Messages read at a time, each with a payload of up to 256 KiB.
+const READ_AT_ONCE: usize = 25;
+
+/// What was found behind the keys that the index shows.
+#[derive(Default)]
+struct Found {
+    /// What one request takes.
+    events: Vec<(Delivery, Message)>,
+    /// What has no message, as it is to be recorded.
+    without: Vec<Delivery>,
+    /// So many of the keys are attended to.
+    looked_at: usize,
+}
 
 /// What a request needs.
 struct Ready<'a> {
@@ -39,7 +63,7 @@ struct Ready<'a> {
 impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A> {
     /// Flushes; gives the ids of the queue messages that must come back.
     pub(super) async fn flush_all(&self, flushes: &[(Flush, Received)], trip: Trip) -> Vec<String> {
-        let done = join_all(flushes.iter().map(|(flush, received)| async {
+        let work = flushes.iter().map(|(flush, received)| async {
             match self.flush(*flush, trip).await {
                 Ok(()) => None,
                 Err(error) => {
@@ -47,8 +71,8 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
                     Some(received.id.clone())
                 }
             }
-        }));
-        done.await.into_iter().flatten().collect()
+        });
+        stream::iter(work.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).filter_map(future::ready).collect().await
     }
 
     async fn flush(&self, flush: Flush, trip: Trip) -> Result<(), Unavailable> {
@@ -69,7 +93,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         };
         let until = trip.deadline.plus(SOON);
         if self.store.lock(endpoint.id, now, until).await? {
-            let done = self.empty(&endpoint, batch, probe, &known, trip).await;
+            let done = self.empty(&endpoint, batch, (probe, flush.slot), &known, trip).await;
             self.store.unlock(endpoint.id, until).await;
             done?;
         }
@@ -81,73 +105,96 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         &self,
         endpoint: &Endpoint,
         batch: Batching,
-        probe: bool,
+        (probe, mut slot): (bool, Option<Time>),
         known: &Known,
         trip: Trip,
     ) -> Result<(), Unavailable> {
+        // The index goes on showing for a while what is held no more.
+        let mut seen = BTreeSet::new();
         while self.budget(self.ambient.now(), trip.deadline).is_some() {
-            let keys = self.store.held(endpoint.id, usize::from(batch.max_events)).await?;
-            let (events, without) = self.events(endpoint, &keys).await?;
-            for delivery in without {
+            let wanted = usize::from(batch.max_events) + seen.len();
+            let shown = self.store.held(endpoint.id, wanted).await?;
+            seen.retain(|key| shown.contains(key));
+            let keys: Vec<_> = shown.iter().filter(|key| !seen.contains(*key)).copied().collect();
+            let found = self.events(endpoint, &keys).await?;
+            seen.extend(&keys[..found.looked_at]);
+            for delivery in found.without {
                 let state = delivery.state;
                 self.record(&ended(delivery, state, false)).await;
             }
-            if events.is_empty() {
-                break;
+            if found.events.is_empty() {
+                if shown.len() < wanted {
+                    return Ok(());
+                }
+                continue;
             }
-            let Ok(opened) = self.opened(endpoint).await else { break };
+            let Ok(opened) = self.opened(endpoint).await else { return Ok(()) };
             let Some(timeout) = self.budget(self.ambient.now(), trip.deadline) else { break };
             let authorization = self.authorization(endpoint, &opened, timeout).await;
-            match self.flush_turn(endpoint, known, trip).await? {
-                Ok(Some(slot)) if !self.await_turn(slot).await => continue,
+            match self.flush_turn(endpoint, slot.take(), known, trip).await? {
+                Ok(Some(near)) if !self.await_turn(near).await => {
+                    seen.retain(|key| !found.events.iter().any(|(delivery, _)| key_of(delivery) == *key));
+                    continue;
+                }
                 Ok(_) => {}
-                Err(wait) => return self.flush_later(endpoint, wait).await,
+                Err((wait, slot)) => return self.flush_later(endpoint, wait, slot).await,
             }
             let call = Ready { endpoint, opened, authorization, probe };
-            if !self.send_events(call, events, known, trip).await? {
-                break;
+            if !self.send_events(call, found.events, known, trip).await? {
+                return Ok(());
             }
         }
-        Ok(())
+        // What is left should not wait for the scheduler.
+        self.flush_later(endpoint, SOON, None).await
     }
 
     /// Asks for a flush after that long.
-    pub(super) async fn flush_later(&self, endpoint: &Endpoint, wait: Duration) -> Result<(), Unavailable> {
-        let content = Content::Flush(Flush { app: endpoint.app, endpoint: endpoint.id });
+    pub(super) async fn flush_later(
+        &self,
+        endpoint: &Endpoint,
+        wait: Duration,
+        slot: Option<Time>,
+    ) -> Result<(), Unavailable> {
+        let content = Content::Flush(Flush { app: endpoint.app, endpoint: endpoint.id, slot });
         self.queues.send(&[Parcel { content, way: Way::Retry, delay: wait.min(LONGEST_DELAY) }]).await
     }
 
-    /// What is really held of what the index says, with its messages; and what has no message, as it is to be recorded.
-    async fn events(
-        &self,
-        endpoint: &Endpoint,
-        keys: &[DeliveryKey],
-    ) -> Result<(Vec<(Delivery, Message)>, Vec<Delivery>), Unavailable> {
+    /// What is really held of what the index says, as much as one request takes.
+    async fn events(&self, endpoint: &Endpoint, keys: &[DeliveryKey]) -> Result<Found, Unavailable> {
+        let mut found = Found::default();
         if keys.is_empty() {
-            return Ok((Vec::new(), Vec::new()));
+            return Ok(found);
         }
-        let wanted: Vec<_> = keys.iter().map(|(_, message)| (endpoint.app, *message)).collect();
         let known = self.store.load(keys, &[]).await?;
-        let mut messages = self.store.messages(&wanted).await?;
-        let now = self.ambient.now();
-        let (mut events, mut without) = (Vec::new(), Vec::new());
-        for key in keys {
+        let (now, mut messages, mut bytes) = (self.ambient.now(), HashMap::new(), 0);
+        for (nth, key) in keys.iter().enumerate() {
+            if nth % READ_AT_ONCE == 0 {
+                let chunk = keys[nth..].iter().take(READ_AT_ONCE);
+                let wanted: Vec<_> = chunk.map(|(_, message)| (endpoint.app, *message)).collect();
+                messages = self.store.messages(&wanted).await?;
+            }
+            let message = messages.remove(&key.1);
+            bytes += message.as_ref().map_or(0, |message| message.payload.len());
+            if bytes > MOST_BYTES && !found.events.is_empty() {
+                break;
+            }
+            found.looked_at += 1;
             let Some(delivery) = known.deliveries.get(key).filter(|is| matches!(is.state, State::Held { .. })) else {
                 continue;
             };
             let next = Delivery { rev: delivery.rev + 1, ..delivery.clone() };
-            match messages.remove(&key.1) {
-                Some(message) if !message.has_expired(now) => events.push((next, message)),
-                Some(_) => without.push(Delivery { state: State::Canceled(Reason::MessageGone), ..next }),
+            match message {
+                Some(message) if !message.has_expired(now) => found.events.push((next, message)),
+                Some(_) => found.without.push(Delivery { state: State::Canceled(Reason::MessageGone), ..next }),
                 // It may be stored any moment.
                 None if key.1.ksuid().time().plus(COMMIT_GRACE) > now => {}
                 None => {
                     let state = State::Waiting { due: orphan_due(key.1, now), parked: true };
-                    without.push(Delivery { state, ..next });
+                    found.without.push(Delivery { state, ..next });
                 }
             }
         }
-        Ok((events, without))
+        Ok(found)
     }
 
     /// One request with all of them; whether it succeeded.
@@ -185,7 +232,8 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         if !letters.is_empty() {
             self.queues.bury(&letters).await?;
         }
-        self.settle(worked, known).await;
-        Ok(model.succeeded())
+        // What could not be recorded is still held, and would be sent again at once.
+        let recorded = self.settle(worked, known).await.iter().all(|(_, fate)| *fate != Fate::Failed);
+        Ok(model.succeeded() && recorded)
     }
 }

@@ -75,6 +75,6 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             (false, 0) => Duration::from_secs(u64::from(batch.max_seconds)),
             (false, _) => return Ok(()),
         };
-        self.flush_later(endpoint, delay).await
+        self.flush_later(endpoint, delay, None).await
     }
 }

@@ -6,12 +6,13 @@
 
 use std::time::Duration;
 
-use super::{Courier, Fate, Job, MARGIN, Queues, SOON, Store, Trip};
+use super::{Courier, Fate, Job, Queues, SOON, Store, Trip};
 use crate::{
     entity::Endpoint,
     outbound::Sender,
-    ports::{Ambient, Keys, Known, LONGEST_DELAY, Paced, Reservation, Slots, Unavailable, chain},
+    ports::{Ambient, Keys, Known, LONGEST_DELAY, Paced, Reservation, Slots, Unavailable, Way, chain},
     time::Time,
+    wake::LEASE,
 };
 
 /// A delivery is received so long before its time, to be sent exactly then; an instance that must start first has that
@@ -19,8 +20,10 @@ use crate::{
 const LEAD: Duration = Duration::from_secs(3);
 /// One that is parked is woken so long before its time: the scheduler looks once a minute.
 pub(super) const PARKED_LEAD: Duration = Duration::from_secs(90);
-/// Time that is waited for here rather than in the queue: more than the lead, which is rounded up.
+/// Time that is waited for here rather than in the queue: more than the lead, which is rounded up. Where first attempts
+/// are made, others would wait as well.
 const PATIENCE: Duration = Duration::from_secs(5);
+const PROMPT_PATIENCE: Duration = Duration::from_millis(300);
 /// One that comes later than half the interval for its time, within these bounds, needs another: its own belongs to
 /// somebody else by now.
 const LATE: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(200));
@@ -51,6 +54,8 @@ pub(super) enum Turn {
     Later(Fate),
     /// At that time, which is so far that the scheduler has to keep it.
     Parked(Time),
+    /// Not now, and there is no time for it either: the scheduler keeps it for a while.
+    Full,
 }
 
 impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A> {
@@ -68,11 +73,11 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         let late = late(endpoint, application);
         let standing: Vec<_> = jobs.iter().map(|job| standing(job, known, now, late)).collect();
         let without = standing.iter().filter(|slot| slot.is_none()).count();
-        let slots = match self.times(endpoint, application, without, late).await {
-            Ok(slots) => slots,
+        let (slots, full) = match self.times(endpoint, application, without, late).await {
+            Ok(slots) => (slots, true),
             Err(error) => {
                 tracing::error!(endpoint = %endpoint.id, error = %chain(&error), "no times could be reserved");
-                vec![None; without]
+                (vec![None; without], false)
             }
         };
         let mut slots = slots.into_iter();
@@ -81,31 +86,37 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             let missed = job.envelope.missed + u8::from(new && job.envelope.slot.is_some());
             match slot.or_else(|| slots.next().flatten()) {
                 Some(slot) => self.turn(job, Slot { from: slot, to: last(slot, late, missed) }, missed, new, trip),
+                None if full => Turn::Full,
                 None => Turn::Later(self.later(job, SOON)),
             }
         };
         jobs.iter().zip(standing).map(turn).collect()
     }
 
-    /// When the one request of a flush may be made; or after how long to try again, if not in this invocation.
+    /// When the one request of a flush may be made; or when the flush is to come again, with the time it has then.
     pub(super) async fn flush_turn(
         &self,
         endpoint: &Endpoint,
+        has: Option<Time>,
         known: &Known,
         trip: Trip,
-    ) -> Result<Result<Option<Slot>, Duration>, Unavailable> {
+    ) -> Result<Result<Option<Slot>, (Duration, Option<Time>)>, Unavailable> {
         let application = known.owners.get(&endpoint.app).and_then(|owner| owner.throttle_rate);
         if endpoint.throttle_rate.is_none() && application.is_none() {
             return Ok(Ok(None));
         }
-        // One that is not near is not taken: the flush comes again without it, and would take another each time.
-        let slot = match self.reserve(endpoint, application, 1, PATIENCE).await? {
-            Ok(slots) => slots.first().copied().unwrap_or_else(|| self.ambient.now()),
-            Err(next) => return Ok(Err(self.ambient.now().until(next).max(SOON))),
+        let late = late(endpoint, application);
+        let slot = match has.filter(|slot| self.ambient.now() <= slot.plus(late)) {
+            Some(slot) => slot,
+            None => match self.reserve(endpoint, Paced::Batches(endpoint.id), application, 1, LONGEST_DELAY).await? {
+                Ok(slots) => slots.first().copied().unwrap_or_else(|| self.ambient.now()),
+                Err(_) => return Ok(Err((LONGEST_DELAY, None))),
+            },
         };
-        let wait = self.ambient.now().until(slot);
-        let to = slot.plus(late(endpoint, application));
-        Ok(if is_near(wait, slot, trip) { Ok(Some(Slot { from: slot, to })) } else { Err(wait) })
+        if self.is_near(slot, trip) {
+            return Ok(Ok(Some(Slot { from: slot, to: slot.plus(late) })));
+        }
+        Ok(Err((self.ambient.now().until(slot).saturating_sub(LEAD), Some(slot))))
     }
 
     /// Waits for a time; whether it is still that time then. Nothing may come between this and the request.
@@ -142,7 +153,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         application: Option<u16>,
         count: usize,
     ) -> Result<Vec<Option<Time>>, Unavailable> {
-        let times = self.reserve(endpoint, application, count, HORIZON).await?;
+        let times = self.reserve(endpoint, Paced::Endpoint(endpoint.id), application, count, HORIZON).await?;
         Ok(times.map_or_else(|_| vec![None; count], |times| times.into_iter().map(Some).collect()))
     }
 
@@ -150,13 +161,13 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
     async fn reserve(
         &self,
         endpoint: &Endpoint,
+        own: Paced,
         application: Option<u16>,
         count: usize,
         horizon: Duration,
     ) -> Result<Result<Vec<Time>, Time>, Unavailable> {
         let mut times = vec![self.ambient.now(); count];
-        let limits =
-            [(Paced::Application(endpoint.app), application), (Paced::Endpoint(endpoint.id), endpoint.throttle_rate)];
+        let limits = [(Paced::Application(endpoint.app), application), (own, endpoint.throttle_rate)];
         for (of, rate) in limits.into_iter().filter(|(_, rate)| rate.is_some()) {
             let Some(from) = times.first().copied() else { break };
             let interval = interval(rate);
@@ -169,24 +180,27 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         Ok(Ok(times))
     }
 
+    /// Whether it is waited for here, and leaves time for a request.
+    fn is_near(&self, slot: Time, trip: Trip) -> bool {
+        let patience = if trip.way == Way::Prompt { PROMPT_PATIENCE } else { PATIENCE };
+        self.ambient.now().until(slot) <= patience && self.budget(slot, trip.deadline).is_some()
+    }
+
     fn turn(&self, job: &Job, near: Slot, missed: u8, new: bool, trip: Trip) -> Turn {
         let slot = near.from;
-        let wait = self.ambient.now().until(slot);
-        if is_near(wait, slot, trip) {
+        if self.is_near(slot, trip) {
             return Turn::At(near);
         }
+        let wait = self.ambient.now().until(slot);
         // Whole seconds, rounded down: early is on time.
         let delay = Duration::from_secs(wait.saturating_sub(LEAD).as_secs());
         match new {
-            true if delay > LONGEST_DELAY => Turn::Parked(slot),
+            // A woken copy must be gone long before its lease ends, and another one comes.
+            true if delay > if job.envelope.woken.is_some() { LEASE / 4 } else { LONGEST_DELAY } => Turn::Parked(slot),
             true => Turn::Later(Fate::Moved { slot: Some(slot), missed, delay }),
             false => Turn::Later(self.later(job, delay.max(SOON))),
         }
     }
-}
-
-fn is_near(wait: Duration, slot: Time, trip: Trip) -> bool {
-    wait <= PATIENCE && slot.plus(MARGIN * 2) < trip.deadline
 }
 
 /// How late a request may be for its time.

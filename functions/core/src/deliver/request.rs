@@ -12,7 +12,7 @@ use crate::{
     ids::AttemptId,
     keyring::{KeyError, Keyring, Sealed},
     manner::Auth,
-    outbound::{Exchange, Outbound, Sender},
+    outbound::{Exchange, Fault, Outbound, Sender, without_userinfo},
     ports::{Ambient, Keys},
     secret::SigningSecret,
     time::Time,
@@ -25,10 +25,17 @@ pub(super) struct Opened {
 }
 
 /// What came of a request, or why none could be made.
-pub(super) type Sent = Result<Exchange, Unauthorized>;
+pub(super) struct Sent {
+    result: Result<Exchange, Unauthorized>,
+    /// The customer's servers together: a token endpoint that is slow holds a batch as the receiver does.
+    took: Duration,
+}
 
 /// What authorizes a request, if anything has to.
-pub(super) type Authorization = Result<Option<Header>, Unauthorized>;
+pub(super) struct Authorization {
+    header: Result<Option<Header>, Unauthorized>,
+    took: Duration,
+}
 
 /// When and for how long.
 #[derive(Debug, Clone, Copy)]
@@ -118,29 +125,39 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         compose: impl Fn(Option<&Header>, Duration) -> Outbound + Sync,
     ) -> Sent {
         let left = || moment.timeout.saturating_sub(moment.at.until(self.ambient.now()));
-        let header = authorization?;
+        let Authorization { header, mut took } = authorization;
+        let header = match header {
+            Ok(header) => header,
+            Err(error) => return Sent { result: Err(error), took },
+        };
         let exchange = self.sender.send(compose(header.as_ref(), left())).await;
+        took += exchange.duration;
         let refused = exchange.result.as_ref().is_ok_and(|answer| answer.status == 401);
         let (Some(used), Auth::OAuth2 { .. }, true) = (header, &endpoint.delivery.auth, refused) else {
-            return Ok(exchange);
+            return Sent { result: Ok(exchange), took };
         };
         self.tokens.forget(endpoint.id, &used);
-        let header = self.authorization(endpoint, opened, left()).await?;
-        Ok(self.sender.send(compose(header.as_ref(), left())).await)
+        let again = self.authorization(endpoint, opened, left()).await;
+        took += again.took;
+        let result = match again.header {
+            Ok(header) => Ok(self.sender.send(compose(header.as_ref(), left())).await),
+            Err(error) => Err(error),
+        };
+        took += result.as_ref().map_or(Duration::ZERO, |exchange| exchange.duration);
+        Sent { result, took }
     }
 
     /// The header that the endpoint wants. It may have to be asked for, which takes up to the timeout.
     pub(super) async fn authorization(&self, endpoint: &Endpoint, opened: &Opened, timeout: Duration) -> Authorization {
-        let now = self.ambient.now();
-        match self.tokens.header(endpoint, &opened.ring, &self.sender, now, timeout).await {
-            Err(Unauthorized::Sealed(KeyError::UnknownKey(name))) => {
-                let Ok(ring) = self.keyring(Some(&name)).await else {
-                    return Err(Unauthorized::Sealed(KeyError::UnknownKey(name)));
-                };
-                self.tokens.header(endpoint, &ring, &self.sender, now, timeout).await
-            }
+        let before = self.ambient.now();
+        let header = match self.tokens.header(endpoint, &opened.ring, &self.sender, before, timeout).await {
+            Err(Unauthorized::Sealed(KeyError::UnknownKey(name))) => match self.keyring(Some(&name)).await {
+                Ok(ring) => self.tokens.header(endpoint, &ring, &self.sender, before, timeout).await,
+                Err(_) => Err(Unauthorized::Sealed(KeyError::UnknownKey(name))),
+            },
             done => done,
-        }
+        };
+        Authorization { header, took: before.until(self.ambient.now()) }
     }
 
     fn confirm_url(
@@ -166,16 +183,21 @@ fn open(ring: Keyring, sealed: &[&Sealed], endpoint: &Endpoint) -> Result<Opened
     Ok(Opened { secrets, ring })
 }
 
-/// The record of what was sent, or was not.
+/// The record of what was sent, or was not; and what it shows of the endpoint, its token endpoint included.
 pub(super) fn record_of(sent: Sent, id: AttemptId, at: Time, url: &str) -> (Attempt, Exchange) {
-    match sent {
-        Ok(exchange) => (Attempt::new(id, at, url.to_owned(), exchange.clone()), exchange),
+    let url = without_userinfo(url);
+    match sent.result {
+        Ok(exchange) => {
+            let attempt = Attempt::new(id, at, url, exchange.clone());
+            (attempt, Exchange { duration: sent.took, ..exchange })
+        }
         Err(error) => {
-            let exchange = Exchange { duration: Duration::ZERO, result: Err(crate::outbound::Fault::Invalid) };
+            let fault = if let Unauthorized::Fault(fault) = error { fault } else { Fault::Invalid };
+            let exchange = Exchange { duration: sent.took, result: Err(fault) };
             let attempt = Attempt {
                 fault: Some(error.class()),
                 response: format!("{}: {error}", FaultClass::Authorization.as_str()),
-                ..Attempt::new(id, at, url.to_owned(), exchange.clone())
+                ..Attempt::new(id, at, url, exchange.clone())
             };
             (attempt, exchange)
         }

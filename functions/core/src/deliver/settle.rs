@@ -133,7 +133,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
     }
 }
 
-const fn key_of(delivery: &Delivery) -> DeliveryKey {
+pub(super) const fn key_of(delivery: &Delivery) -> DeliveryKey {
     (delivery.endpoint, delivery.message)
 }
 

@@ -33,15 +33,19 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         }
         let now = self.ambient.now();
         let health = &endpoint.health;
-        let given_up = health.failing_since.is_some_and(|since| since.plus(self.settings.disable_after) <= now);
-        if !sign.succeeded && given_up {
+        let failing = health.failing_since.map_or(Duration::ZERO, |since| since.until(now));
+        // A success in between would have been written; where nothing was sent, nothing is known.
+        let forgotten = failing > self.settings.disable_after * 2;
+        let repeated = sign.again || sign.probe;
+        if !sign.succeeded && repeated && failing >= self.settings.disable_after && !forgotten {
             return Some(Lesson::Disable(Disabled::Failing));
         }
+        let standing = if forgotten { Health { failing_since: None, ..health.clone() } } else { health.clone() };
         let mut pulses = self.pulses.lock().ok()?;
         if pulses.len() >= REMEMBERED {
             pulses.clear();
         }
-        let to = pulses.entry(endpoint.id).or_default().note(sign, health, now)?;
+        let to = pulses.entry(endpoint.id).or_default().note(sign, &standing, now)?;
         Some(Lesson::Health { from: health.clone(), to })
     }
 
@@ -55,7 +59,11 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         let mut read = Some(endpoint.clone());
         for _ in 0..TRIES {
             let Some(old) = read.take() else { return };
-            let Some(new) = taught(&old, lesson) else { return };
+            // A lesson about the endpoint as it was before somebody mended it is none.
+            if old.url != endpoint.url || old.delivery != endpoint.delivery {
+                return;
+            }
+            let Some(new) = taught(&old, endpoint, lesson) else { return };
             match self.store.save_health(&new, &old).await {
                 Ok(true) => return self.tended(&new, lesson, owner).await,
                 Ok(false) => read = self.read_again(old.app, old.id).await,
@@ -86,7 +94,9 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
     pub(super) async fn claim_probe(&self, endpoint: &Endpoint, deadline: Time) -> Option<Endpoint> {
         let mut claimed = endpoint.clone();
         let open = claimed.health.open.as_mut()?;
-        open.until = deadline.plus(super::SOON);
+        // Of two that ask at the same moment the writes must differ, or both would count as done.
+        let own = Duration::from_micros(u64::from(u16::from_be_bytes(self.ambient.random())));
+        open.until = deadline.plus(super::SOON).plus(own);
         claimed.rev += 1;
         match self.store.save_health(&claimed, endpoint).await {
             Ok(true) => {
@@ -112,11 +122,14 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
 }
 
 /// The endpoint as it is to be written; nothing if there is nothing to write any more.
-fn taught(old: &Endpoint, lesson: &Lesson) -> Option<Endpoint> {
+fn taught(old: &Endpoint, attempted: &Endpoint, lesson: &Lesson) -> Option<Endpoint> {
     let mut new = old.clone();
     new.rev += 1;
     match lesson {
         Lesson::Disable(_) if old.disabled => return None,
+        Lesson::Disable(Disabled::Failing) if old.health.failing_since != attempted.health.failing_since => {
+            return None;
+        }
         Lesson::Disable(why) => {
             new.disabled = true;
             new.health.disabled = Some(*why);

@@ -6,7 +6,7 @@ use super::{
     headers::{self, VALUE_LIMIT},
     manner_in, target_url,
 };
-use crate::{keyring::Sealed, manner::Auth, problem::Problem, rules::Check};
+use crate::{keyring::Sealed, manner::Auth, outbound::without_userinfo, problem::Problem, rules::Check};
 
 /// The member `auth`. What does not belong to its type is not looked at. Not `Debug`: it may hold a secret.
 #[derive(Clone, Deserialize)]
@@ -64,7 +64,7 @@ impl AuthIn {
                 optional(check, "value", self.value.as_deref(), field_value);
             }
             Kind::OAuth2 => {
-                match self.token_url.as_deref().map(|text| target_url::normalized(text, plain_http)) {
+                match self.token_url.as_deref().map(|text| token_url(text, plain_http)) {
                     Some(Ok(url)) => self.token_url = Some(url),
                     Some(Err(why)) => fail(check, "tokenUrl", why),
                     None => fail(check, "tokenUrl", MISSING),
@@ -136,6 +136,12 @@ fn optional(check: &mut Check, field: &str, given: Option<&str>, rule: Rule) {
     if let Some(Err(why)) = given.map(rule) {
         fail(check, field, why);
     }
+}
+
+/// The client's own authentication would take the place of a name and password.
+fn token_url(text: &str, plain_http: bool) -> Result<String, &'static str> {
+    let url = target_url::normalized(text, plain_http)?;
+    if without_userinfo(&url) == url { Ok(url) } else { Err("must not hold a user name or password") }
 }
 
 /// RFC 7617, section 2: no colon in the name, no control characters at all. Either may be empty.

@@ -81,7 +81,7 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
             };
             let mut new = old.clone();
             body.fill(&mut new, uid.clone());
-            new.delivery = self.manner(body.delivery(), Manner::default(), &old.delivery.auth, old.id).await?;
+            new.delivery = self.manner(body.delivery(), Manner::default(), Some(&old), &new).await?;
             self.ask_consent(&mut new, Some(&old)).await?;
             if self.replace_endpoint(caller, &mut new, &old).await? {
                 self.tell(Subject::from(&app).endpoint_updated(&new)).await;
@@ -106,8 +106,8 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
             let old = find::endpoint(self.directory, app.id, segment).await?;
             let mut new = old.clone();
             patch.apply(&mut new);
-            let base = if matches!(patch.delivery(), Given::Null) { Manner::default() } else { new.delivery };
-            new.delivery = self.manner(patch.delivery().value(), base, &old.delivery.auth, old.id).await?;
+            let base = if matches!(patch.delivery(), Given::Null) { Manner::default() } else { old.delivery.clone() };
+            new.delivery = self.manner(patch.delivery().value(), base, Some(&old), &new).await?;
             self.ask_consent(&mut new, Some(&old)).await?;
             if self.replace_endpoint(caller, &mut new, &old).await? {
                 self.tell(Subject::from(&app).endpoint_updated(&new)).await;

@@ -96,13 +96,29 @@ impl<T> Made<T> {
 }
 
 impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A, S, J> {
-    /// Opens a secret, also one that was sealed with a key newer than the cached keyring.
+    /// Opens a secret.
     async fn open(&self, sealed: &Sealed, endpoint: EndpointId) -> Result<SigningSecret, Problem> {
-        let opened = match self.keys.keyring(None).await?.open(sealed, endpoint) {
-            Err(KeyError::UnknownKey(name)) => self.keys.keyring(Some(&name)).await?.open(sealed, endpoint),
-            opened => opened,
-        };
+        let opened = self.try_open(sealed, endpoint).await?;
         opened.map_err(|error| Unavailable::new("opening an endpoint's secret", error).into())
+    }
+
+    /// Opens a secret, if it still opens: the root key that sealed it may be gone.
+    async fn opened(&self, sealed: &Sealed, endpoint: EndpointId) -> Result<Option<SigningSecret>, Problem> {
+        let opened = self.try_open(sealed, endpoint).await?;
+        let opened = opened.inspect_err(|error| tracing::warn!(%endpoint, %error, "a secret does not open any more"));
+        Ok(opened.ok())
+    }
+
+    /// Also where it was sealed with a key newer than the cached keyring.
+    async fn try_open(
+        &self,
+        sealed: &Sealed,
+        endpoint: EndpointId,
+    ) -> Result<Result<SigningSecret, KeyError>, Unavailable> {
+        match self.keys.keyring(None).await?.open(sealed, endpoint) {
+            Err(KeyError::UnknownKey(name)) => Ok(self.keys.keyring(Some(&name)).await?.open(sealed, endpoint)),
+            opened => Ok(opened),
+        }
     }
 
     async fn seal(&self, secret: &SigningSecret, endpoint: EndpointId) -> Result<Sealed, Problem> {

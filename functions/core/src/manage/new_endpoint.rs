@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    EndpointIn, Manager, TRIES, audit, busy, endpoint_in::Checked, endpoints::uid_taken, manner_in::MannerIn, written,
+    EndpointIn, Manager, TRIES, audit, busy, endpoint_in::Checked, endpoints::uid_taken, manner_in::MannerIn,
+    target_url, written,
 };
 use crate::{
     entity::{Application, Endpoint, Metadata, Secrets},
@@ -78,33 +79,41 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
             metadata: Metadata::new(),
             headers: BTreeMap::new(),
             secrets: Secrets { current, old: Vec::new() },
-            delivery: self.manner(body.delivery(), Manner::default(), &Auth::None, id).await?,
+            delivery: Manner::default(),
             health: Health::default(),
             created_at: id.ksuid().time(),
             updated_at: id.ksuid().time(),
             rev: 1,
         };
         body.fill(&mut endpoint, uid);
+        endpoint.delivery = self.manner(body.delivery(), Manner::default(), None, &endpoint).await?;
         Ok(endpoint)
     }
 
-    /// How to deliver: `base`, changed by what was given, its secrets sealed. Where no secret is given, the `standing`
-    /// one is kept.
+    /// How to deliver: `base`, changed by what was given, its secrets sealed. Where no secret is given, that of the `old`
+    /// endpoint is kept, unless the URL names another server now: it was not given for that one.
     pub(super) async fn manner(
         &self,
         given: Option<&MannerIn>,
         base: Manner,
-        standing: &Auth,
-        endpoint: EndpointId,
+        old: Option<&Endpoint>,
+        new: &Endpoint,
     ) -> Result<Manner, Problem> {
-        let Some(given) = given else { return Ok(base) };
-        let ring = self.keys.keyring(None).await?;
-        let seal = |text: &str| {
-            let sealed = ring.seal_text(text, endpoint, self.ambient.random());
-            sealed.map_err(|error| Unavailable::new("sealing an endpoint's secret", error).into())
-        };
+        let standing = old.map_or(&Auth::None, |old| &old.delivery.auth);
+        let stays = old.is_none_or(|old| target_url::same_server(&old.url, &new.url));
         let mut manner = base;
-        given.merge(&mut manner, standing, &seal)?;
+        if let Some(given) = given {
+            let ring = self.keys.keyring(None).await?;
+            let seal = |text: &str| {
+                let sealed = ring.seal_text(text, new.id, self.ambient.random());
+                sealed.map_err(|error| Unavailable::new("sealing an endpoint's secret", error).into())
+            };
+            given.merge(&mut manner, if stays { standing } else { &Auth::None }, &seal)?;
+        }
+        if !stays && manner.auth != Auth::None && manner.auth == *standing {
+            let why = "must be given again, with its secrets, or be null: the URL names another server";
+            return Err(Problem::invalid(&["body", "delivery", "auth"], why));
+        }
         Ok(manner)
     }
 }

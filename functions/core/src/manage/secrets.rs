@@ -105,8 +105,10 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
                 return Ok(());
             }
             let mut new = old.clone();
+            let now = self.ambient.now();
+            new.secrets.old.retain(|old| old.expires_at > now);
             self.forget(&mut new, &key).await?;
-            replace(&mut new, sealed.clone(), self.ambient.now(), wanted.grace)?;
+            replace(&mut new, sealed.clone(), now, wanted.grace)?;
             if self.replace_endpoint(caller, &mut new, &old).await? {
                 audit!("endpoint.secret.rotated", caller, app = %app, endpoint = %old.id);
                 self.tell(Subject::from(&application).endpoint_updated(&new)).await;
@@ -123,7 +125,11 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
         }
         let kind = match wanted.kind {
             Some(kind) => kind,
-            None => self.open(&endpoint.secrets.current, endpoint.id).await?.key_type(),
+            // One that does not open any more is replaced by the usual kind.
+            None => self
+                .opened(&endpoint.secrets.current, endpoint.id)
+                .await?
+                .map_or(KeyType::HmacSha256, |key| key.key_type()),
         };
         Ok(self.generate(kind))
     }
@@ -136,7 +142,7 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
     }
 
     async fn is(&self, sealed: &Sealed, key: &SigningSecret, endpoint: EndpointId) -> Result<bool, Problem> {
-        Ok(self.open(sealed, endpoint).await? == *key)
+        Ok(self.opened(sealed, endpoint).await?.is_some_and(|opened| opened == *key))
     }
 
     /// A key that becomes current again signs once, not twice.
@@ -155,7 +161,6 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
 fn replace(endpoint: &mut Endpoint, key: Sealed, now: Time, grace: Duration) -> Result<(), Problem> {
     let before = std::mem::replace(&mut endpoint.secrets.current, key);
     let old = &mut endpoint.secrets.old;
-    old.retain(|old| old.expires_at > now);
     if grace.is_zero() {
         return Ok(());
     }

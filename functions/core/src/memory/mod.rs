@@ -6,6 +6,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use crate::{
@@ -55,7 +56,7 @@ pub struct State {
     /// Recorded pages of large fan-outs.
     pub pages: BTreeMap<(AppId, MessageId, u32), FanPage>,
     /// The next free slot of each rate.
-    pub paces: HashMap<Paced, Time>,
+    pub paces: HashMap<(Paced, Duration), Time>,
     /// Jobs that were submitted.
     pub jobs: Vec<Job>,
 }

@@ -39,11 +39,11 @@ impl FanOuts for Memory {
 impl Paces for Memory {
     async fn reserve(&self, wanted: &Reservation) -> Result<Slots, Unavailable> {
         let mut state = self.state();
-        let free = state.paces.get(&wanted.of).map_or(wanted.from, |next| wanted.from.max(*next));
+        let free = state.paces.get(&(wanted.of, wanted.interval)).map_or(wanted.from, |next| wanted.from.max(*next));
         if free > wanted.from.plus(wanted.horizon) {
             return Ok(Slots::Full(free));
         }
-        state.paces.insert(wanted.of, free.plus(wanted.interval * wanted.count));
+        state.paces.insert((wanted.of, wanted.interval), free.plus(wanted.interval * wanted.count));
         Ok(Slots::From(free))
     }
 }

@@ -62,7 +62,7 @@ impl<P: Parking, Q: Outbox, A: Ambient> Waker<P, Q, A> {
     }
 
     async fn flush(&self, valve: &Valve) -> Result<(), Unavailable> {
-        let content = Content::Flush(Flush { app: valve.app, endpoint: valve.endpoint });
+        let content = Content::Flush(Flush { app: valve.app, endpoint: valve.endpoint, slot: None });
         self.queue.send(&[Parcel { content, way: Way::Retry, delay: Duration::ZERO }]).await
     }
 
