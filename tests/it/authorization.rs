@@ -1,8 +1,11 @@
 //! The receiver's own authentication, besides the signature.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
@@ -159,6 +162,24 @@ async fn a_token_that_is_refused_again_is_not_asked_for_forever() -> Result<()> 
     let attempts = server.tenant.attempted(&message, 1).await?;
     assert_eq!((attempts[0].status, attempts[0].response_status_code), (MessageStatus::Fail, 401));
     assert_eq!((server.granted(), server.tenant.receiver.received("/hook").len()), (2, 2));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_is_slow_makes_its_endpoint_slow() -> Result<()> {
+    let server = TokenServer::start(&*stack().await?, "slow-token").await?;
+    let valid = Arc::clone(&server.valid);
+    server.tenant.receiver.on("/token", move |_, _| {
+        *valid.lock().expect("no panic") = Some("token".to_owned());
+        // Of no use to the next request.
+        let body = json!({"access_token": "token", "token_type": "Bearer", "expires_in": 1});
+        Reply::status(200).body(body.to_string()).after(Duration::from_millis(3_200))
+    });
+    for _ in 0..2 {
+        server.deliver().await?;
+    }
+    let slow = |shown: &Value| shown["delivery"]["status"]["slow"] == true;
+    server.tenant.shown_as("its deliveries are made where they hold nobody", &server.endpoint, slow).await?;
     Ok(())
 }
 

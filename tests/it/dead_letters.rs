@@ -56,11 +56,11 @@ async fn a_delivery_that_kills_its_function_is_a_dead_letter_and_can_be_redriven
     let stack = world().stack("poisoned", &parameters).await?;
     let tenant = stack.tenant("poison").await?;
     tenant.receiver.on("/hook", |_, nth| {
-        Reply::status(200).after(if nth <= 2 { Duration::from_millis(1_500) } else { Duration::ZERO })
+        Reply::status(200).after(if nth <= 3 { Duration::from_millis(1_500) } else { Duration::ZERO })
     });
     let endpoint = tenant.endpoint("/hook").await?;
     let message = tenant.publish("invoice.paid", json!({})).await?;
-    for nth in [1, 2] {
+    for nth in [1, 2, 3] {
         tenant.receiver.wait_for("/hook", nth, PATIENCE).await?;
         assert!(stack.kill("delivery")? > 0);
     }
@@ -69,7 +69,7 @@ async fn a_delivery_that_kills_its_function_is_a_dead_letter_and_can_be_redriven
     assert_eq!(tenant.destination(&message.id, &endpoint.id).await?.status, MessageStatus::Pending);
     stack.redrive(letter).await?;
     tenant.reached(&message.id, &endpoint.id, MessageStatus::Success).await?;
-    assert_eq!(tenant.receiver.received("/hook").len(), 3);
+    assert_eq!(tenant.receiver.received("/hook").len(), 4);
     assert_eq!(tenant.attempts(&message.id).await?.len(), 1);
     Ok(())
 }

@@ -110,3 +110,16 @@ impl Check {
 pub fn json_size(value: &impl serde::Serialize) -> usize {
     serde_json::to_vec(value).map_or(usize::MAX, |text| text.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_names_fifty_items_at_most() {
+        let mut check = Check::default();
+        check.channels(Some(&vec![String::new(); 80_000]), 5);
+        let problem = check.finish().expect_err("refused");
+        assert!(problem.body().len() < 10_000, "{}", problem.body().len());
+    }
+}

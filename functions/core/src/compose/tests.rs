@@ -246,3 +246,13 @@ fn a_batchs_id_is_that_of_its_members_in_any_order() {
     assert!(two != batch_id([id(1)]) && two != batch_id([id(1), id(3)]));
     assert!(two.starts_with("batch_") && two.len() == 33);
 }
+
+#[test]
+fn the_receivers_key_stands_before_the_event_types_header() {
+    let (endpoint, published) = (endpoint(Manner::default()), Published::new("{}", None));
+    let key = ("Webhook-Event-Type".to_owned(), "the key".to_owned());
+    let outbound = call(&endpoint, |call| Call { authorization: Some(&key), ..*call }.event(&published.event(1)));
+    let values: Vec<_> =
+        outbound.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(&key.0)).map(|(_, value)| value).collect();
+    assert_eq!(values, ["the key"]);
+}

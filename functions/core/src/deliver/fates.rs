@@ -100,7 +100,6 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             (Verdict::Lapse, _) => {
                 plan.settle(at, self.lapsed(delivery, job.receives()).await.map(Into::into));
             }
-            (Verdict::Hold, Some(endpoint)) => plan.held.push(((at, delivery), endpoint)),
             // Only one of the batch asks for the right to it.
             (Verdict::Probe, Some(endpoint)) if plan.probed.insert(endpoint.id) => {
                 match self.claim_probe(endpoint, trip.deadline).await {
@@ -108,7 +107,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
                     None => plan.held.push(((at, delivery), endpoint)),
                 }
             }
-            (Verdict::Probe, Some(endpoint)) => plan.held.push(((at, delivery), endpoint)),
+            (Verdict::Hold | Verdict::Probe, Some(endpoint)) => plan.held.push(((at, delivery), endpoint)),
             (Verdict::Attempt, Some(endpoint)) => plan.attempt(at, job, delivery, Cow::Borrowed(endpoint), false),
             (Verdict::Leave | Verdict::Hold | Verdict::Probe | Verdict::Attempt, _) => {
                 plan.settle(at, Err(Fate::Failed));

@@ -115,7 +115,8 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             let wanted = usize::from(batch.max_events) + seen.len();
             let shown = self.store.held(endpoint.id, wanted).await?;
             seen.retain(|key| shown.contains(key));
-            let keys: Vec<_> = shown.iter().filter(|key| !seen.contains(*key)).copied().collect();
+            let unseen = shown.iter().filter(|key| !seen.contains(*key)).copied();
+            let keys: Vec<_> = unseen.take(usize::from(batch.max_events)).collect();
             let found = self.events(endpoint, &keys).await?;
             seen.extend(&keys[..found.looked_at]);
             for delivery in found.without {

@@ -21,11 +21,11 @@ const VISIBILITY: Duration = Duration::from_mins(3);
 /// Longer than any wait of the tests, its jitter included.
 const LONG: Duration = Duration::from_secs(4_000);
 
-fn published(script: &[u16]) -> World {
+pub(crate) fn published(script: &[u16]) -> World {
     published_to(World::new(1), script)
 }
 
-fn published_to(world: World, script: &[u16]) -> World {
+pub(crate) fn published_to(world: World, script: &[u16]) -> World {
     let publisher = Publisher::new(world.clone(), world.clone(), world.clone(), world.clone());
     let org = world.lock().application.org.clone();
     let app = world.lock().application.id.to_string();
@@ -37,13 +37,13 @@ fn published_to(world: World, script: &[u16]) -> World {
 }
 
 /// One function instance takes every visible message of a queue, as SQS would hand them out.
-fn receive(world: &World, schedule: &str) {
+pub(crate) fn receive(world: &World, schedule: &str) {
     for way in [Way::Prompt, Way::Retry] {
         receive_from(world, schedule, way);
     }
 }
 
-fn receive_from(world: &World, schedule: &str, way: Way) {
+pub(crate) fn receive_from(world: &World, schedule: &str, way: Way) {
     let batch: Vec<Queued> = {
         let mut inner = world.lock();
         let now = inner.now;
@@ -85,14 +85,14 @@ fn receive_from(world: &World, schedule: &str, way: Way) {
     }
 }
 
-fn wake(world: &World) {
+pub(crate) fn wake(world: &World) {
     let waker = Waker::new(world.clone(), world.clone(), world.clone(), 10);
     let _ = block_on(waker.run(world.now().plus(Duration::from_secs(45))));
     world.revive();
 }
 
 /// Runs until nothing is queued or parked.
-fn drain(world: &World, schedule: &str) {
+pub(crate) fn drain(world: &World, schedule: &str) {
     for _ in 0..60 {
         receive(world, schedule);
         wake(world);
@@ -125,7 +125,7 @@ fn every_crash(script: &[u16], schedule: &str, crash_in_wake: bool, check: impl 
     }
 }
 
-fn only_state(world: &World) -> State {
+pub(crate) fn only_state(world: &World) -> State {
     world.lock().deliveries.values().next().expect("one record").state
 }
 

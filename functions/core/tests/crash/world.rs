@@ -50,6 +50,12 @@ pub(crate) struct Inner {
     /// With their due times and what they counted.
     pub(crate) valves: HashMap<EndpointId, (Valve, Time, u32)>,
     pub(crate) jobs: Vec<Job>,
+    /// How far ahead slots are; `None`: there are none.
+    pub(crate) ahead: Option<Duration>,
+    /// The index shows what is held no more.
+    pub(crate) index_lags: bool,
+    /// Somebody gives the endpoint another URL while a request is made.
+    pub(crate) mended: bool,
     /// How long the next reservations take, the last first; then none does.
     pub(crate) reserving: Vec<Duration>,
     calls: usize,
@@ -98,6 +104,9 @@ impl World {
             application: serde_json::from_value(application).expect("an application"),
             valves: HashMap::new(),
             jobs: vec![],
+            ahead: Some(Duration::ZERO),
+            index_lags: false,
+            mended: false,
             reserving: vec![],
             calls: 0,
             fatal: None,
@@ -253,7 +262,8 @@ impl Paces for World {
         self.call(|inner| {
             let takes = inner.reserving.pop().unwrap_or_default();
             inner.now = inner.now.plus(takes);
-            Slots::From(wanted.from)
+            let full = Slots::Full(wanted.from.plus(wanted.horizon));
+            inner.ahead.map_or(full, |ahead| Slots::From(wanted.from.plus(ahead)))
         })
     }
 }
@@ -285,6 +295,7 @@ impl Valves for World {
         self.call(|inner| {
             let since = |delivery: &Delivery| match delivery.state {
                 State::Held { since } => Some(since),
+                State::Succeeded if inner.index_lags => Some(Time::from_secs(0)),
                 _ => None,
             };
             let mine = inner.deliveries.iter().filter(|((of, _), _)| *of == endpoint);
@@ -299,6 +310,10 @@ impl Sender for World {
     async fn send(&self, request: Outbound) -> Exchange {
         let status = self.call(|inner| {
             inner.sent.push(request);
+            if inner.mended {
+                "https://elsewhere.example/".clone_into(&mut inner.endpoints[0].url);
+                inner.endpoints[0].rev += 1;
+            }
             if inner.script.is_empty() { 200 } else { inner.script.remove(0) }
         });
         let result = status.map(|status| Answer { status, body: String::new(), headers: vec![] });

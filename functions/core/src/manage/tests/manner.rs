@@ -140,6 +140,30 @@ async fn a_clients_secret_goes_to_no_other_server_than_it_was_given_for() {
 }
 
 #[tokio::test]
+async fn a_secret_goes_to_no_other_server_than_that_of_the_url_it_was_given_with() {
+    let world = World::new();
+    world.delivering(&basic(Some("p"))).await.expect("created");
+    let url = |url: &str, delivery: Option<Value>| {
+        let mut patch = json!({ "url": url });
+        if let Some(delivery) = delivery {
+            patch["delivery"] = delivery;
+        }
+        patch.to_string()
+    };
+    assert!(world.patched("e", &url("https://example.com/elsewhere", None)).await.is_ok(), "the same server");
+    let other = "https://other.example/";
+    assert_eq!(fields(world.patched("e", &url(other, None)).await), ["body.delivery.auth"]);
+    assert_eq!(fields(world.patched("e", &url(other, Some(basic(None)))).await), ["body.delivery.auth.password"]);
+    let put = json!({ "url": other, "uid": "e", "delivery": basic(None) }).to_string();
+    assert_eq!(fields(world.replaced("e", &put).await), ["body.delivery.auth.password"]);
+    assert_eq!(world.stored().url, "https://example.com/elsewhere");
+    assert!(world.patched("e", &url(other, Some(basic(Some("q"))))).await.is_ok());
+    assert_eq!(world.password(), "q");
+    let without = json!({ "auth": null });
+    assert!(world.patched("e", &url("https://third.example/", Some(without))).await.is_ok());
+}
+
+#[tokio::test]
 async fn all_broken_rules_are_named() {
     let world = World::new();
     let long = "x".repeat(4_097);
@@ -168,6 +192,10 @@ async fn all_broken_rules_are_named() {
         (
             json!({ "auth": { "type": "oauth2", "tokenUrl": "http://a", "scope": "a  b" } }),
             &["auth.tokenUrl", "auth.clientId", "auth.scope"],
+        ),
+        (
+            json!({ "auth": { "type": "oauth2", "tokenUrl": "https://u:p@a.example/", "clientId": "c" } }),
+            &["auth.tokenUrl"],
         ),
         (json!({ "batch": { "maxEvents": 1, "maxSeconds": 70_000 } }), &["batch.maxEvents", "batch.maxSeconds"]),
         (json!({ "confirm": { "withinSeconds": 0 } }), &["confirm.withinSeconds"]),

@@ -106,3 +106,23 @@ async fn rules_are_checked() {
     assert!(from_json::<Rotation>(br#"{"gracePeriodSeconds":-1}"#).is_err());
     assert!(from_json::<Rotation>(b"").is_err());
 }
+
+#[tokio::test]
+async fn a_key_whose_root_key_is_gone_is_replaced_by_rotating() {
+    let ring = |text: &str| crate::keyring::Keyring::parse(text).expect("a keyring");
+    let two = r#""k2":"fedcba9876543210fedcba9876543210""#;
+    let mut world = world().await;
+    world.ring = ring(&format!(r#"{{"current":"k2","k1":"0123456789abcdef0123456789abcdef",{two}}}"#));
+    world.rotate(r#"{"gracePeriodSeconds":60}"#).await.expect("rotated");
+    // The old key is sealed with k1, in grace or not.
+    for pass in [0, 60] {
+        world.bench.pass(Duration::from_secs(pass));
+        world.ring = ring(&format!(r#"{{"current":"k2",{two}}}"#));
+        world.rotate(r#"{"gracePeriodSeconds":0}"#).await.expect("rotated");
+    }
+    world.ring = ring(r#"{"current":"k3","k3":"fedcba9876543210fedcba9876543210"}"#);
+    let unreadable = world.manager().secret(&world.caller, "app", "e").await;
+    assert!(unreadable.is_err_and(|problem| matches!(problem, Problem::Unavailable(_))));
+    world.rotate("{}").await.expect("rotated");
+    assert!(world.secret().await.starts_with("whsec_"));
+}
