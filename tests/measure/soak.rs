@@ -150,7 +150,7 @@ fn requests(accepted: &[Accepted]) -> u32 {
 /// Waits until every delivery is recorded as succeeded.
 async fn done(stack: &Stack, customers: &[Customer], messages: usize) -> Result<()> {
     let endpoints: Vec<_> = customers.iter().map(|customer| customer.endpoint.clone()).collect();
-    let (start, mut told) = (Instant::now(), Instant::now());
+    let (start, mut told, mut taken) = (Instant::now(), Instant::now(), Vec::new());
     loop {
         let states = stack.states(&endpoints).await?;
         if states.get("s") == Some(&(messages * endpoints.len())) {
@@ -160,8 +160,9 @@ async fn done(stack: &Stack, customers: &[Customer], messages: usize) -> Result<
             println!("  after {:.0?}: by state {states:?}", start.elapsed());
             told = Instant::now();
             // What a scheduler had taken when it was killed waits for half an hour; nobody needs to watch that.
-            let parked = stack.parked().await?;
-            stack.pass_time(&parked.into_iter().filter(Parked::is_taken).collect::<Vec<_>>()).await?;
+            stack.pass_time(&taken).await?;
+            taken = stack.parked().await?;
+            taken.retain(Parked::is_taken);
         }
         ensure!(start.elapsed() < PATIENCE, "not all of {messages} messages are delivered: {states:?}");
         sleep(LOOK).await;

@@ -69,10 +69,12 @@ impl Stack {
         item.context("no such endpoint")
     }
 
-    /// Has the scheduler look now at everything that is parked or held for an endpoint.
+    /// Has the scheduler look now at everything that is parked or held for an endpoint, apart from what it has taken and
+    /// is on its way.
     pub async fn look(&self, endpoint: &str) -> Result<()> {
-        let parked: Vec<_> = self.parked().await?.into_iter().filter(|parked| parked.is_for(endpoint)).collect();
-        self.pass_time(&parked).await?;
+        let parked = self.parked().await?.into_iter();
+        let waiting: Vec<_> = parked.filter(|parked| parked.is_for(endpoint) && !parked.is_taken()).collect();
+        self.pass_time(&waiting).await?;
         self.wake().await
     }
 

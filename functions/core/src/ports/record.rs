@@ -1,0 +1,62 @@
+//! The record, as it is looked at and confirmed.
+
+use std::{collections::HashMap, future::Future};
+
+use super::{Claims, DeliveryKey, FanOuts, Messages, Unavailable};
+use crate::{
+    confirm::Confirmation,
+    delivery::Delivery,
+    ids::{AppId, AttemptId, EndpointId, Ksuid, MessageId},
+    message::Message,
+};
+
+/// The record of deliveries, as receivers change it.
+pub trait Confirming: Send + Sync {
+    /// Writes a delivery that was confirmed, in place of revision `delivery.rev - 1`. `Ok(false)`: somebody else wrote
+    /// first.
+    fn confirm(&self, delivery: &Delivery) -> impl Future<Output = Result<bool, Unavailable>> + Send;
+    /// Notes a confirmation that came before its attempt was recorded.
+    fn note_confirmation(&self, confirmation: &Confirmation) -> impl Future<Output = Result<(), Unavailable>> + Send;
+}
+
+/// A part of a time-ordered list: keys strictly between `after` and `before`, in either direction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// Ids below this one only.
+    pub below: Option<Ksuid>,
+    /// Ids above this one only.
+    pub above: Option<Ksuid>,
+    /// Direction.
+    pub ascending: bool,
+    /// At most so many; fewer than that means that there are no more.
+    pub limit: usize,
+}
+
+/// The record as it is shown. All reads are strongly consistent.
+pub trait Record: Messages + Claims + FanOuts {
+    /// An application's messages by id, even expired ones.
+    fn messages(&self, app: AppId, span: &Span) -> impl Future<Output = Result<Vec<Message>, Unavailable>> + Send;
+    /// Those of the messages that exist, even expired ones.
+    fn messages_by_id(
+        &self,
+        app: AppId,
+        ids: &[MessageId],
+    ) -> impl Future<Output = Result<HashMap<MessageId, Message>, Unavailable>> + Send;
+    /// An endpoint's deliveries by message id.
+    fn deliveries(
+        &self,
+        endpoint: EndpointId,
+        span: &Span,
+    ) -> impl Future<Output = Result<Vec<Delivery>, Unavailable>> + Send;
+    /// Those of the deliveries that exist.
+    fn deliveries_by_key(
+        &self,
+        keys: &[DeliveryKey],
+    ) -> impl Future<Output = Result<HashMap<DeliveryKey, Delivery>, Unavailable>> + Send;
+    /// The attempts of an endpoint that have an entry of their own, by attempt id.
+    fn listed_attempts(
+        &self,
+        endpoint: EndpointId,
+        span: &Span,
+    ) -> impl Future<Output = Result<Vec<(AttemptId, MessageId)>, Unavailable>> + Send;
+}
