@@ -23,7 +23,7 @@ pub(super) const PARKED_LEAD: Duration = Duration::from_secs(90);
 /// Time that is waited for here rather than in the queue: more than the lead, which is rounded up. Where first attempts
 /// are made, others would wait as well.
 const PATIENCE: Duration = Duration::from_secs(5);
-const PROMPT_PATIENCE: Duration = Duration::from_millis(300);
+const PROMPT_PATIENCE: Duration = Duration::from_secs(1);
 /// One that comes later than half the interval for its time, within these bounds, needs another: its own belongs to
 /// somebody else by now.
 const LATE: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(200));
