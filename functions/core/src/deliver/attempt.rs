@@ -21,8 +21,9 @@ use crate::{
     time::Time,
 };
 
-/// Longer waits are not spent in flight.
-const LONGEST_BACK: Duration = Duration::from_secs(30);
+/// Longer waits are spent delayed or parked. A message that waits for its visibility counts as in flight, and of those a
+/// queue has a limit for everybody; for a short wait it costs less.
+pub const LONGEST_IN_FLIGHT: Duration = Duration::from_secs(30);
 /// With less time than this left, an attempt is not begun.
 const SHORTEST: Duration = Duration::from_secs(1);
 
@@ -52,7 +53,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
     pub(super) async fn attempt(&self, due: Due<'_>, trip: Trip) -> Result<Attempted, Fate> {
         // Another of this batch may just have waited in vain.
         if let Some(wait) = self.shunned(due.endpoint.id).filter(|_| !due.probe) {
-            return Err(Fate::Moved { slot: None, missed: 0, delay: wait.min(LONGEST_DELAY) });
+            return Err(Fate::Moved { slot: None, missed: 0, delay: wait });
         }
         let timeout = || self.budget(self.ambient.now(), trip.deadline).ok_or_else(|| self.later(due.job, SOON));
         let opened = self.opened(&due.endpoint).await?;
@@ -188,10 +189,12 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
     }
 }
 
-/// A message that waits for its visibility counts as in flight, and of those a queue has a limit for everybody; one that
-/// is delayed does not. For a short wait the visibility costs less.
 fn waiting(wait: Duration, slot: Option<Time>, missed: u8) -> Fate {
-    if wait > LONGEST_BACK { Fate::Moved { slot, missed, delay: wait.min(LONGEST_DELAY) } } else { Fate::Back(wait) }
+    if wait > LONGEST_IN_FLIGHT {
+        Fate::Moved { slot, missed, delay: wait.min(LONGEST_DELAY) }
+    } else {
+        Fate::Back(wait)
+    }
 }
 
 /// The record that the next write makes.

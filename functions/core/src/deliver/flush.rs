@@ -233,7 +233,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         if !letters.is_empty() {
             self.queues.bury(&letters).await?;
         }
-        // What could not be recorded is still held, and would be sent again at once.
+        // What could not be recorded is still held and sent again later: let there be no more of that.
         let recorded = self.settle(worked, known).await.iter().all(|(_, fate)| *fate != Fate::Failed);
         Ok(model.succeeded() && recorded)
     }

@@ -33,6 +33,7 @@ mod tend;
 
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
+pub use attempt::LONGEST_IN_FLIGHT;
 use batch::{Job, sort};
 use futures::FutureExt as _;
 pub use know::CACHED;

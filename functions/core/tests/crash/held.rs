@@ -13,7 +13,7 @@ use postrider_core::{
 };
 
 use crate::{
-    deliver::{drain, only_state, published, published_to, receive_from},
+    deliver::{drain, only_state, published, published_to, receive_from, wake},
     world::World,
 };
 
@@ -132,4 +132,27 @@ fn what_an_endpoint_said_at_its_old_url_is_not_held_against_the_new_one() {
         receive_from(&world, "5s", Way::Prompt);
         assert_eq!(world.lock().endpoints[0].health.disabled, disabled);
     }
+}
+
+#[test]
+fn a_flush_that_could_not_record_goes_no_further() {
+    let world = (0..4).fold(batching(2), |world, _| published_to(world, &[]));
+    receive_from(&world, "5s", Way::Prompt);
+    world.lock().queue.clear();
+    world.lock().throttled = true;
+    flush(&world);
+    assert_eq!((sent(&world), states(&world, |state| matches!(state, State::Held { .. }))), (1, 4));
+}
+
+#[test]
+fn a_woken_delivery_that_gets_a_far_time_is_parked_again_before_its_lease_ends() {
+    let world = published(&[500]);
+    receive_from(&world, "1h,1h", Way::Prompt);
+    world.pass(Duration::from_mins(75));
+    wake(&world);
+    world.lock().endpoints[0].throttle_rate = Some(1);
+    world.lock().ahead = Some(Duration::from_mins(10));
+    receive_from(&world, "1h,1h", Way::Retry);
+    assert!(matches!(only_state(&world), State::Waiting { parked: true, .. }));
+    assert_eq!((sent(&world), world.lock().queue.len()), (1, 0), "no copy is left that another one would join");
 }

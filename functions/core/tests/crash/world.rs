@@ -35,6 +35,7 @@ pub(crate) struct Queued {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing that goes wrong by itself")]
 pub(crate) struct Inner {
     pub(crate) now: Time,
     pub(crate) queue: Vec<Queued>,
@@ -54,6 +55,8 @@ pub(crate) struct Inner {
     pub(crate) ahead: Option<Duration>,
     /// The index shows what is held no more.
     pub(crate) index_lags: bool,
+    /// Successes cannot be recorded; and a request takes a second.
+    pub(crate) throttled: bool,
     /// Somebody gives the endpoint another URL while a request is made.
     pub(crate) mended: bool,
     /// How long the next reservations take, the last first; then none does.
@@ -106,6 +109,7 @@ impl World {
             jobs: vec![],
             ahead: Some(Duration::ZERO),
             index_lags: false,
+            throttled: false,
             mended: false,
             reserving: vec![],
             calls: 0,
@@ -310,6 +314,7 @@ impl Sender for World {
     async fn send(&self, request: Outbound) -> Exchange {
         let status = self.call(|inner| {
             inner.sent.push(request);
+            inner.now = inner.now.plus(Duration::from_secs(inner.throttled.into()));
             if inner.mended {
                 "https://elsewhere.example/".clone_into(&mut inner.endpoints[0].url);
                 inner.endpoints[0].rev += 1;
@@ -337,8 +342,13 @@ impl Deliveries for World {
 
     async fn record_successes(&self, done: &[Delivery]) -> Vec<DeliveryKey> {
         let keys = done.iter().map(|delivery| (delivery.endpoint, delivery.message));
-        let write = |inner: &mut Inner| inner.deliveries.extend(keys.clone().zip(done.iter().cloned()));
-        if self.call(write).is_ok() { vec![] } else { keys.collect() }
+        let write = |inner: &mut Inner| {
+            if !inner.throttled {
+                inner.deliveries.extend(keys.clone().zip(done.iter().cloned()));
+            }
+            !inner.throttled
+        };
+        if self.call(write).unwrap_or(false) { vec![] } else { keys.collect() }
     }
 
     async fn record(&self, delivery: &Delivery) -> Result<bool, Unavailable> {

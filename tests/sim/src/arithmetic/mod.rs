@@ -1,7 +1,7 @@
 //! The queue's arithmetic: how many messages are in flight when endpoints are dead for hours.
 //!
 //! A message that waits in its visibility timeout counts as in flight, and with 120,000 of them SQS hands out nothing to
-//! anybody. This is why long waits are parked in the ledger, and why deliveries to an endpoint whose circuit is open are
+//! anybody. This is why longer waits are delayed, or parked in the ledger, and why deliveries to an endpoint whose circuit is open are
 //! held there without an attempt: the same traffic with all waits in the queue jams it, healthy endpoints and all.
 //!
 //! Two hundred thousand deliveries are too many for the full simulation, so this is a model with counters. Its rules are
@@ -13,7 +13,7 @@ mod model;
 
 use std::{fmt, time::Duration};
 
-use postrider_core::{retry::Schedule, time::Time};
+use postrider_core::{deliver::LONGEST_IN_FLIGHT, retry::Schedule, time::Time};
 
 use crate::scenario::START;
 
@@ -34,8 +34,8 @@ pub struct Plan {
     pub dead_take: Duration,
     /// The retry schedule.
     pub schedule: Schedule,
-    /// Longer waits are parked.
-    pub park_after: Duration,
+    /// Longer waits are delayed or parked, and not in flight.
+    pub longest_in_flight: Duration,
     /// Whether circuits open.
     pub circuits: bool,
     /// Invocations at once, for each queue.
@@ -56,7 +56,7 @@ impl Plan {
             dead_endpoints: 200,
             dead_take: Duration::from_millis(300),
             schedule: "5s,5m,30m,2h,5h,10h,14h,20h,24h".parse().expect("a schedule"),
-            park_after: Duration::from_mins(15),
+            longest_in_flight: LONGEST_IN_FLIGHT,
             circuits: true,
             instances: 50,
             limit: crate::world::IN_FLIGHT,
@@ -73,7 +73,7 @@ impl Plan {
     /// The same, with all waits in the queue and no circuits.
     #[must_use]
     pub fn waiting_in_the_queue(self) -> Self {
-        Self { park_after: Duration::MAX, circuits: false, ..self }
+        Self { longest_in_flight: Duration::MAX, circuits: false, ..self }
     }
 
     /// The same, with endpoints that never answer.

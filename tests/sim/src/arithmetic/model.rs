@@ -33,7 +33,7 @@ enum Event {
     Handled(usize, usize, Vec<(Item, bool)>),
     /// A wait in the queue is over.
     Visible(usize, Item),
-    /// A parked delivery is due.
+    /// A delayed or parked delivery is due.
     Due(Item),
     /// The scheduler looks after the circuits.
     Minute,
@@ -182,7 +182,7 @@ impl Model<'_> {
             return;
         };
         let due = self.now.plus(wait);
-        if wait <= self.plan.park_after {
+        if wait <= self.plan.longest_in_flight {
             self.at(due, Event::Visible(line, item));
         } else {
             self.lines[line].in_flight -= 1;
