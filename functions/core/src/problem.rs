@@ -141,7 +141,7 @@ pub fn from_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
         // The root is `.`, and where the JSON breaks off before a name ends, the path does in `?`.
         let path = error.path().to_string();
         let path = path.trim_end_matches('?').trim_end_matches('.');
-        let msg = error.into_inner().to_string();
+        let msg = in_json_words(&error.into_inner().to_string());
         match field_in(&msg) {
             Some(field) => Problem::json(&format!("{path}.{field}"), msg),
             None => Problem::json(path, msg),
@@ -149,6 +149,13 @@ pub fn from_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
     })?;
     json.end().map_err(|error| Problem::json("", error.to_string()))?;
     Ok(value)
+}
+
+/// Callers know objects, not the names of our types.
+fn in_json_words(msg: &str) -> String {
+    let Some((before, after)) = msg.split_once("expected struct ") else { return msg.to_owned() };
+    let rest = after.split_once(' ').map_or("", |(_, rest)| rest);
+    format!("{before}expected an object {rest}")
 }
 
 /// The field that is missing or there twice, which the parser names in words only.
@@ -160,6 +167,19 @@ fn field_in(msg: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_names_of_types_are_told() {
+        #[derive(Debug, Deserialize)]
+        struct Outer {
+            #[serde(rename = "inner")]
+            _inner: Inner,
+        }
+        #[derive(Debug, Deserialize)]
+        struct Inner {}
+        let body = from_json::<Outer>(br#"{"inner":"fast"}"#).expect_err("refused").body();
+        assert!(body.contains("expected an object at line 1") && !body.contains("Inner"), "{body}");
+    }
 
     #[derive(Debug, Deserialize)]
     struct Body {
