@@ -24,6 +24,7 @@ fn queued(tenant: &Tenant, endpoint: &str, message: &MessageOut) -> Result<Strin
         woken: None,
         slot: None,
         missed: 0,
+        manual: None,
         content_type: None,
         event_id: None,
         rev: 0,

@@ -96,6 +96,8 @@ pub enum Reason {
     MessageGone,
     /// What the queue held is not a delivery.
     Malformed,
+    /// Somebody asked for it.
+    Canceled,
 }
 
 impl Reason {
@@ -108,6 +110,7 @@ impl Reason {
             Self::EndpointDeleted => "endpoint_deleted",
             Self::MessageGone => "message_gone",
             Self::Malformed => "malformed",
+            Self::Canceled => "canceled",
         }
     }
 }
@@ -135,6 +138,9 @@ pub struct Attempt {
     /// The endpoint's URL at that time.
     #[serde(rename = "u")]
     pub url: String,
+    /// Somebody asked for it: it is none of the schedule's.
+    #[serde(rename = "m", default, skip_serializing_if = "std::ops::Not::not")]
+    pub manual: bool,
 }
 
 /// [`Fault`] as it is recorded and shown.
@@ -197,11 +203,14 @@ impl Attempt {
     pub fn new(id: AttemptId, at: Time, url: String, exchange: Exchange) -> Self {
         let millis = u64::try_from(exchange.duration.as_millis()).unwrap_or(u64::MAX);
         match exchange.result {
-            Ok(answer) => Self { id, at, millis, status: answer.status, fault: None, response: answer.body, url },
+            Ok(answer) => {
+                let (status, response) = (answer.status, answer.body);
+                Self { id, at, millis, status, fault: None, response, url, manual: false }
+            }
             Err(fault) => {
                 let class = FaultClass::from(fault);
                 let response = format!("{}: {fault}", class.as_str());
-                Self { id, at, millis, status: 0, fault: Some(class), response, url }
+                Self { id, at, millis, status: 0, fault: Some(class), response, url, manual: false }
             }
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    ids::{AppId, EndpointId, MessageId},
+    ids::{AppId, AttemptId, EndpointId, MessageId},
     time::Time,
 };
 
@@ -75,10 +75,24 @@ pub struct Envelope {
     pub slot: Option<Time>,
     /// How often it came too late for its slot.
     pub missed: u8,
+    /// One attempt that somebody asked for, whatever the delivery's record says.
+    pub manual: Option<Manual>,
     /// Of a raw payload; the others are JSON.
     pub content_type: Option<String>,
     /// The body to deliver.
     pub payload: Arc<str>,
+}
+
+/// An attempt that is made once, by hand: it is none of the schedule's, and decides nothing unless it succeeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manual {
+    /// Its id; a copy whose attempt is recorded already is a duplicate.
+    #[serde(rename = "id")]
+    pub attempt: AttemptId,
+    /// Whether the queue holds the delivery besides, as far as is known: where there is no record, its first attempt is
+    /// yet to come.
+    #[serde(rename = "q", default)]
+    pub queued: bool,
 }
 
 /// What a message of a delivery queue says.
@@ -152,6 +166,8 @@ struct Wire<'a> {
     slot: Option<i64>,
     #[serde(default, skip_serializing_if = "is_zero")]
     missed: u8,
+    #[serde(rename = "hand", default, skip_serializing_if = "Option::is_none")]
+    manual: Option<Manual>,
     #[serde(rename = "ct", default, skip_serializing_if = "Option::is_none")]
     content_type: Option<std::borrow::Cow<'a, str>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
@@ -194,6 +210,7 @@ impl Envelope {
             rev: self.rev,
             slot: self.slot.map(Time::micros),
             missed: self.missed,
+            manual: self.manual,
             content_type: self.content_type.as_deref().map(Into::into),
             payload: raw,
             payload64: raw.is_none().then(|| STANDARD.encode(self.payload.as_bytes())),
@@ -227,6 +244,7 @@ impl Envelope {
             rev: wire.rev,
             slot: wire.slot.map(Time::from_micros),
             missed: wire.missed,
+            manual: wire.manual,
             content_type: wire.content_type.map(std::borrow::Cow::into_owned),
             payload,
         })
@@ -258,6 +276,7 @@ mod tests {
             rev: 9,
             slot: Some(Time::from_micros(1_800_000_000_000_001)),
             missed: 1,
+            manual: None,
             content_type: None,
             payload: payload.into(),
         }

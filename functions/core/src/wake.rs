@@ -198,6 +198,7 @@ pub(crate) fn envelope(delivery: &Delivery, message: &Message) -> Envelope {
         rev: 0,
         slot: delivery.slot,
         missed: 0,
+        manual: None,
         content_type: message.content_type.clone(),
         payload: message.payload.clone(),
     }

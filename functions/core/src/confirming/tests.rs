@@ -38,7 +38,7 @@ fn record(state: State, tries: u32) -> Memory {
     let memory = Memory::default();
     let attempt = |n| {
         let (id, at, response) = (id(n), NOW, String::new());
-        Attempt { id, at, millis: 5, status: 202, fault: None, response, url: String::new() }
+        Attempt { id, at, millis: 5, status: 202, fault: None, response, url: String::new(), manual: false }
     };
     let mut delivery = Delivery::new(id(1), id(2), id(3), NOW.plus(Duration::from_hours(1)));
     (delivery.state, delivery.tries, delivery.rev) = (state, tries, 2);

@@ -12,10 +12,10 @@ use super::{
 };
 use crate::{
     compose::Event,
-    delivery::{Delivery, FaultClass, PROMPT, Reason, State},
+    delivery::{Attempt, Delivery, FaultClass, PROMPT, Reason, State},
     entity::Endpoint,
     ids::{AttemptId, Id as _},
-    message::Envelope,
+    message::{Envelope, Manual},
     outbound::{Exchange, Sender},
     ports::{Ambient, Keys, LONGEST_DELAY, Unavailable, chain},
     time::Time,
@@ -66,21 +66,30 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         }
         let (at, timeout) = (self.ambient.now(), timeout()?);
         let mut delivery = due.delivery;
-        let id = self.attempt_id(&delivery, at);
-        let event = Event::from(&due.job.envelope);
-        let sent = self.send_event(&due.endpoint, &opened, authorization, event, id, Moment { at, timeout }).await;
+        let manual = due.job.envelope.manual;
+        let id = manual.map_or_else(|| self.attempt_id(&delivery, at), |manual| manual.attempt);
+        let (event, moment) = (Event::from(&due.job.envelope), Moment { at, timeout });
+        let sent = if due.endpoint.delivery.batch.is_some() {
+            self.send_batch(&due.endpoint, &opened, authorization, &[event], moment).await
+        } else {
+            self.send_event(&due.endpoint, &opened, authorization, event, id, moment).await
+        };
         let (attempt, exchange) = record_of(sent, id, at, &due.endpoint.url);
         let (wish, lesson) = self.learn(&due.endpoint, &exchange, due.probe, delivery.tries > 0);
         tracing::info!(
             msg = %delivery.message, endpoint = %delivery.endpoint, attempt = %id, status = attempt.status,
-            fault = attempt.fault.map(FaultClass::as_str), duration_ms = attempt.millis, probe = due.probe, "attempted"
+            fault = attempt.fault.map(FaultClass::as_str), duration_ms = attempt.millis, probe = due.probe,
+            manual = manual.is_some(), "attempted"
         );
         let succeeded = attempt.succeeded();
-        delivery.add(attempt);
-        let mut outcome = if succeeded {
-            self.accepted(delivery, &due.endpoint, due.job.receives()).await
-        } else {
-            self.failed(delivery, wish, due.job.receives())
+        match manual {
+            Some(_) => delivery.keep(Attempt { manual: true, ..attempt }),
+            None => delivery.add(attempt),
+        }
+        let mut outcome = match manual {
+            Some(manual) if !succeeded || delivery.state == State::Succeeded => unchanged(delivery, manual, at),
+            _ if succeeded => self.accepted(delivery, &due.endpoint, due.job.receives()).await,
+            _ => self.failed(delivery, wish, due.job.receives()),
         };
         outcome.event_id.clone_from(&due.job.envelope.event_id);
         let endpoint = due.probe.then(|| due.endpoint.into_owned());
@@ -208,6 +217,18 @@ pub(super) fn next(envelope: &Envelope, record: Option<&Delivery>) -> Delivery {
     }
     delivery.rev += 1;
     delivery
+}
+
+/// An attempt by hand that changes nothing but the list of attempts. Where there was no record, either the queue still
+/// holds the delivery, or this was all that was wanted of it.
+fn unchanged(mut delivery: Delivery, manual: Manual, at: Time) -> Outcome {
+    let is_new = delivery.rev == 1;
+    if is_new && manual.queued {
+        delivery.state = State::Waiting { due: at, parked: false };
+    } else if is_new {
+        delivery.state = State::Failed(Reason::Exhausted);
+    }
+    Outcome { delivery, fate: Fate::Done, attempted: true, event_id: None }
 }
 
 pub(super) fn ended(mut delivery: Delivery, state: State, attempted: bool) -> Outcome {

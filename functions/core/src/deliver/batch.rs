@@ -47,7 +47,9 @@ pub(super) fn sort(batch: Vec<Received>) -> Sorted {
 
 fn add(jobs: &mut Vec<Job>, envelope: Envelope, received: Received) {
     let key = (envelope.endpoint, envelope.message);
-    let Some(job) = jobs.iter_mut().find(|job| job.key() == key) else {
+    // An attempt by hand is apart from those of the schedule.
+    let same = |job: &&mut Job| job.key() == key && job.envelope.manual == envelope.manual;
+    let Some(job) = jobs.iter_mut().find(same) else {
         return jobs.push(Job { envelope, copies: vec![received] });
     };
     if (envelope.round, envelope.woken) > (job.envelope.round, job.envelope.woken) {

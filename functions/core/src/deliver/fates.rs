@@ -15,7 +15,7 @@ use futures::{
 };
 
 use super::{
-    Courier, Fate, Job, Outcome, Queues, Store, Trip,
+    Courier, Fate, Job, Outcome, Queues, SOON, Store, Trip,
     attempt::{Attempted, Due, ended, next},
     hold::Holding,
     judge::{Subscription, Verdict, judge},
@@ -55,8 +55,8 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
     /// Attempts what is due, holds what may not be attempted, records what came of it, and tells the fate of every job.
     pub(super) async fn fates(&self, jobs: &[Job], known: &Known, trip: Trip) -> Vec<Fate> {
         let mut plan = Plan::default();
-        for (at, job) in jobs.iter().enumerate() {
-            self.plan(at, job, known, trip, &mut plan).await;
+        for at in 0..jobs.len() {
+            self.plan((at, jobs), known, trip, &mut plan).await;
         }
         let Plan { settled, held, attempts, .. } = plan;
         let (paced, running) = self.begin(jobs, known, attempts, trip).await;
@@ -76,7 +76,14 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         fates
     }
 
-    async fn plan<'a>(&self, at: usize, job: &'a Job, known: &'a Known, trip: Trip, plan: &mut Plan<'a>) {
+    async fn plan<'a>(
+        &self,
+        (at, jobs): (usize, &'a [Job]),
+        known: &'a Known,
+        trip: Trip,
+        plan: &mut Plan<'a>,
+    ) {
+        let job = &jobs[at];
         let envelope = &job.envelope;
         let record = known.deliveries.get(&job.key());
         let endpoint = known.endpoints.get(&envelope.endpoint);
@@ -87,6 +94,9 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         };
         let verdict = if known.damaged.contains(&job.key()) {
             Verdict::Leave
+        } else if jobs[..at].iter().any(|other| other.key() == job.key()) {
+            // One record is written once in a batch.
+            Verdict::Wait(SOON)
         } else {
             judge(envelope, record, subscription, trip.way, self.ambient.now())
         };
@@ -140,7 +150,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         for (turns, group) in groups.await {
             let mut now = Vec::new();
             for ((at, due), turn) in group.into_iter().zip(turns) {
-                match turn {
+                match turn.for_one(due.job.envelope.manual.is_some(), self.ambient.now()) {
                     Turn::Now => now.push((at, due)),
                     Turn::At(slot) => now.push((at, Due { slot: Some(slot), ..due })),
                     Turn::Later(fate) => paced.push((at, Err(fate))),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     delivery::{Delivery, Reason, State},
     entity::Endpoint,
-    message::Envelope,
+    message::{Envelope, Manual},
     ports::Way,
     time::Time,
 };
@@ -57,8 +57,27 @@ pub(super) fn judge(
     way: Way,
     now: Time,
 ) -> Verdict {
+    if let Some(manual) = envelope.manual {
+        return by_hand(manual, envelope, record, endpoint, now);
+    }
     let open = record.and_then(|record| standing(envelope, record, now));
     open.unwrap_or_else(|| fresh(envelope, endpoint, way, now))
+}
+
+/// Somebody wants to see what this endpoint answers: no state of the delivery, no pause and no open circuit is in the way.
+fn by_hand(
+    manual: Manual,
+    envelope: &Envelope,
+    record: Option<&Delivery>,
+    endpoint: Subscription<'_>,
+    now: Time,
+) -> Verdict {
+    let is_made = record.is_some_and(|record| record.attempts.iter().any(|attempt| attempt.id == manual.attempt));
+    match endpoint {
+        Subscription::Unreadable => Verdict::Leave,
+        Subscription::Is(endpoint) if !endpoint.disabled && !is_made && envelope.expires_at > now => Verdict::Attempt,
+        Subscription::Is(_) | Subscription::None => Verdict::Drop,
+    }
 }
 
 /// What the record forbids or demands; nothing if an attempt is due.
@@ -130,6 +149,7 @@ mod tests {
             rev: 1,
             slot: None,
             missed: 0,
+        manual: None,
             content_type: None,
             payload: "{}".into(),
         }

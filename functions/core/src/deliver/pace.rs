@@ -58,6 +58,18 @@ pub(super) enum Turn {
     Full,
 }
 
+impl Turn {
+    /// The record of a delivery says nothing of an attempt by hand: the queue keeps that, however long.
+    pub(super) fn for_one(self, manual: bool, now: Time) -> Self {
+        let (slot, delay) = match self {
+            Self::Parked(slot) if manual => (Some(slot), now.until(slot).saturating_sub(LEAD).min(LONGEST_DELAY)),
+            Self::Full if manual => (None, LONGEST_DELAY),
+            turn => return turn,
+        };
+        Self::Later(Fate::Moved { slot, missed: 0, delay })
+    }
+}
+
 impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A> {
     /// When the requests of these jobs, all to one endpoint, may be made.
     pub(super) async fn turns(&self, jobs: &[&Job], endpoint: &Endpoint, known: &Known, trip: Trip) -> Vec<Turn> {

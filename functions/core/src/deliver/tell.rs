@@ -64,6 +64,8 @@ fn news(outcome: &Outcome, owner: &Owner) -> Option<Job> {
 
 fn course(outcome: &Outcome) -> Option<Course<'_>> {
     let Outcome { delivery, event_id, .. } = outcome;
-    let (last, event_id) = (delivery.attempts.last()?, event_id.as_deref());
+    // Whoever tries something by hand sees what comes of it.
+    let last = delivery.attempts.last().filter(|last| !last.manual)?;
+    let event_id = event_id.as_deref();
     Some(Course { message: delivery.message, event_id, endpoint: delivery.endpoint, last })
 }

@@ -29,6 +29,7 @@ pub struct AttemptOut {
     response_duration_ms: u64,
     status: Status,
     status_text: &'static str,
+    /// 0: of the schedule; 1: by hand.
     trigger_type: u8,
     timestamp: Time,
 }
@@ -47,8 +48,7 @@ impl AttemptOut {
             response_duration_ms: attempt.millis,
             status,
             status_text: status.text(),
-            // Scheduled; attempts by hand are yet to come.
-            trigger_type: 0,
+            trigger_type: u8::from(attempt.manual),
             timestamp: attempt.at,
         }
     }

@@ -103,6 +103,7 @@ pub(crate) fn first_parcel(message: &Message, endpoint: &Endpoint) -> Parcel {
         rev: endpoint.rev,
         slot: None,
         missed: 0,
+        manual: None,
         content_type: message.content_type.clone(),
         payload: message.payload.clone(),
     };

@@ -24,13 +24,14 @@ const CANCELED: &str = "c";
 /// The sort key of an endpoint's valve.
 pub(crate) const VALVE: &str = "valve";
 
-const REASONS: [Reason; 6] = [
+const REASONS: [Reason; 7] = [
     Reason::Exhausted,
     Reason::EndpointDisabled,
     Reason::Refused,
     Reason::EndpointDeleted,
     Reason::MessageGone,
     Reason::Malformed,
+    Reason::Canceled,
 ];
 
 /// The lane of an endpoint: its last byte is random.
@@ -178,6 +179,7 @@ mod tests {
             fault: n.is_multiple_of(2).then_some(FaultClass::Timeout),
             response,
             url: "https://example.com/hook".to_owned(),
+            manual: n.is_multiple_of(3),
         }
     }
 

@@ -53,7 +53,7 @@ fn message(secs: u32, n: u8) -> Message {
 
 fn attempt(id: AttemptId, status: u16) -> Attempt {
     let (response, url) = ("yes".to_owned(), "https://example.com/".to_owned());
-    Attempt { id, at: id.ksuid().time(), millis: 5, status, fault: None, response, url }
+    Attempt { id, at: id.ksuid().time(), millis: 5, status, fault: None, response, url, manual: false }
 }
 
 /// A store with the application `app`.
