@@ -20,7 +20,7 @@ use postrider_core::{
     history::History,
     manage::Manager,
     outbound::Sender,
-    ports::{Ambient, Confirming, Directory, Jobs, Keys, Record},
+    ports::{Ambient, Confirming, Directory, Jobs, Keys, Outbox, Record},
     problem::Problem,
 };
 
@@ -50,6 +50,8 @@ pub trait Parts: Send + Sync + 'static {
     type Sender: Sender + 'static;
     /// The queue of jobs.
     type Jobs: Jobs + 'static;
+    /// The delivery queues.
+    type Outbox: Outbox + 'static;
 }
 
 /// The API and what it runs on.
@@ -67,6 +69,8 @@ pub struct Api<P: Parts> {
     pub sender: P::Sender,
     /// Takes operational webhooks.
     pub jobs: P::Jobs,
+    /// Takes deliveries.
+    pub outbox: P::Outbox,
     /// Whether endpoints may use `http`: where networks are allow-listed.
     pub plain_http: bool,
     /// As whom receivers are asked for their consent.

@@ -1,7 +1,7 @@
 //! The api function: its ports on AWS, its settings from the environment.
 
 use postrider_api::{Api, Parts};
-use postrider_aws::{Aws, ConfigTable, JobQueue, Ledger, SecretKeys, System, settings::ApiSettings, telemetry};
+use postrider_aws::{Aws, ConfigTable, Ledger, Queues, SecretKeys, System, settings::ApiSettings, telemetry};
 use postrider_egress::{AddressPolicy, Egress};
 
 struct OnAws;
@@ -12,7 +12,8 @@ impl Parts for OnAws {
     type Keys = SecretKeys;
     type Ambient = System;
     type Sender = Egress;
-    type Jobs = JobQueue;
+    type Jobs = Queues;
+    type Outbox = Queues;
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -21,13 +22,15 @@ async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init(settings.log);
     let policy = AddressPolicy::parse(&settings.allowed_networks)?;
     let aws = Aws::connect().await;
+    let queues = aws.queues(settings.queues);
     let api = Api::<OnAws> {
         directory: aws.config_table(&settings.config_table),
         record: aws.ledger(&settings.ledger_table, &settings.config_table),
         keys: aws.keys(&settings.keyring),
         ambient: System,
         sender: Egress::new(policy, settings.extra_ca_pem.as_deref().map(str::as_bytes))?,
-        jobs: aws.job_queue(&settings.job_queue_url),
+        jobs: queues.clone(),
+        outbox: queues,
         plain_http: !settings.allowed_networks.trim().is_empty(),
         origin: settings.consent_origin,
     };

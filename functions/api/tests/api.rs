@@ -26,6 +26,7 @@ impl Parts for InMemory {
     type Ambient = Bench;
     type Sender = Consenting;
     type Jobs = Memory;
+    type Outbox = Memory;
 }
 
 /// Every receiver consents, at two requests per second.
@@ -71,8 +72,8 @@ fn token(app: Option<AppId>) -> String {
 impl Client {
     fn new() -> Self {
         let (directory, record, keys, ambient) = (Memory::default(), Memory::default(), ring(), Bench::at(NOW));
-        let (sender, jobs, origin) = (Consenting, Memory::default(), "postrider".to_owned());
-        let api = Api::<InMemory> { directory, record, keys, ambient, sender, jobs, plain_http: false, origin };
+        let (sender, jobs, outbox, origin) = (Consenting, Memory::default(), Memory::default(), "postrider".to_owned());
+        let api = Api::<InMemory> { directory, record, keys, ambient, sender, jobs, outbox, plain_http: false, origin };
         let service = api.into_service();
         let send = move |request| {
             let mut service = service.clone();

@@ -5,8 +5,8 @@
 //! | `POSTRIDER_CONFIG_TABLE` | table name | required | all |
 //! | `POSTRIDER_LEDGER_TABLE` | table name | required | all |
 //! | `POSTRIDER_KEYRING` | ARN or name of a secret | required | ingest, api, delivery |
-//! | `POSTRIDER_QUEUE_URL` | URL | required | ingest, delivery, scheduler |
-//! | `POSTRIDER_RETRY_QUEUE_URL` | URL | required | ingest, delivery, scheduler |
+//! | `POSTRIDER_QUEUE_URL` | URL | required | all |
+//! | `POSTRIDER_RETRY_QUEUE_URL` | URL | required | all |
 //! | `POSTRIDER_JOB_QUEUE_URL` | URL | required | all |
 //! | `POSTRIDER_PUBLISH_RATE` | messages per second of an application, 0–100,000; 0: any number | 0 | ingest |
 //! | `POSTRIDER_DEAD_LETTER_QUEUE_URL` | URL | required | delivery |
@@ -112,8 +112,8 @@ pub struct ApiSettings {
     pub extra_ca_pem: Option<String>,
     /// `POSTRIDER_CONSENT_ORIGIN`.
     pub consent_origin: String,
-    /// `POSTRIDER_JOB_QUEUE_URL`.
-    pub job_queue_url: String,
+    /// `POSTRIDER_QUEUE_URL`, `POSTRIDER_RETRY_QUEUE_URL`, `POSTRIDER_JOB_QUEUE_URL`.
+    pub queues: QueueUrls,
     /// `POSTRIDER_LOG`.
     pub log: LogLevel,
 }
@@ -198,7 +198,7 @@ impl ApiSettings {
             allowed_networks: source.optional("POSTRIDER_ALLOWED_NETWORKS").unwrap_or_default(),
             extra_ca_pem: source.optional("POSTRIDER_EXTRA_CA_PEM"),
             consent_origin: source.optional("POSTRIDER_CONSENT_ORIGIN").unwrap_or_else(|| "postrider".to_owned()),
-            job_queue_url: source.required("POSTRIDER_JOB_QUEUE_URL")?,
+            queues: source.queues()?,
             log: source.log()?,
         })
     }

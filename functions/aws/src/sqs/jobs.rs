@@ -1,6 +1,5 @@
 //! The queue of jobs, for those who fill it.
 
-use aws_sdk_sqs::Client;
 use postrider_core::{
     job::Job,
     ports::{Jobs, Unavailable},
@@ -11,35 +10,12 @@ use super::{
     send::{Entry, send_all},
 };
 
-/// The queue of jobs, for a function that fills no other.
-#[derive(Debug, Clone)]
-pub struct JobQueue {
-    client: Client,
-    url: String,
-}
-
-impl JobQueue {
-    pub(crate) fn new(client: Client, url: &str) -> Self {
-        Self { client, url: url.to_owned() }
-    }
-}
-
-impl Jobs for JobQueue {
-    async fn submit(&self, jobs: &[Job]) -> Result<(), Unavailable> {
-        submit(&self.client, &self.url, jobs).await
-    }
-}
-
 impl Jobs for Queues {
     async fn submit(&self, jobs: &[Job]) -> Result<(), Unavailable> {
-        submit(&self.client, &self.urls.jobs, jobs).await
+        let entries: Result<Vec<_>, _> = jobs.iter().map(entry).collect();
+        let entries = entries.map_err(|error| Unavailable::new("writing a job", error))?;
+        send_all(&self.client, &self.urls.jobs, &entries, Entry::clone).await
     }
-}
-
-async fn submit(client: &Client, queue: &str, jobs: &[Job]) -> Result<(), Unavailable> {
-    let entries: Result<Vec<_>, _> = jobs.iter().map(entry).collect();
-    let entries = entries.map_err(|error| Unavailable::new("writing a job", error))?;
-    send_all(client, queue, &entries, Entry::clone).await
 }
 
 /// One customer's jobs do not delay another's.

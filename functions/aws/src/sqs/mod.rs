@@ -9,8 +9,6 @@ mod send;
 use aws_sdk_sqs::Client;
 use postrider_core::ports::Way;
 
-pub use jobs::JobQueue;
-
 /// Where the queues are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct QueueUrls {

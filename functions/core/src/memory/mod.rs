@@ -19,8 +19,8 @@ use crate::{
     keyring::Keyring,
     message::Message,
     ports::{
-        Ambient, Claims, Confirming, DeliveryKey, FanPage, Jobs, Keys, Messages, Paced, Record, Saved, Span,
-        Unavailable,
+        Ambient, Claims, Confirming, DeliveryKey, FanPage, Jobs, Keys, Messages, Outbox, Paced, Parcel, Record, Saved,
+        Span, Unavailable,
     },
     time::Time,
 };
@@ -59,6 +59,8 @@ pub struct State {
     pub paces: HashMap<(Paced, Duration), Time>,
     /// Jobs that were submitted.
     pub jobs: Vec<Job>,
+    /// Deliveries that were queued.
+    pub parcels: Vec<Parcel>,
 }
 
 impl Memory {
@@ -115,6 +117,13 @@ impl Keys for Keyring {
 impl Jobs for Memory {
     async fn submit(&self, jobs: &[Job]) -> Result<(), Unavailable> {
         self.state().jobs.extend_from_slice(jobs);
+        Ok(())
+    }
+}
+
+impl Outbox for Memory {
+    async fn send(&self, parcels: &[Parcel]) -> Result<(), Unavailable> {
+        self.state().parcels.extend_from_slice(parcels);
         Ok(())
     }
 }
