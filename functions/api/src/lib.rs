@@ -20,8 +20,9 @@ use postrider_core::{
     history::History,
     manage::Manager,
     outbound::Sender,
-    ports::{Ambient, Confirming, Directory, Jobs, Keys, Outbox, Record},
+    ports::{Ambient, Confirming, Directory, Jobs, Keys, Outbox, Recovery, Tasks},
     problem::Problem,
+    recovery::Recoveries,
 };
 
 mod applications;
@@ -33,6 +34,7 @@ mod event_types;
 mod health;
 mod messages;
 mod not_built;
+mod recovery;
 
 use call::Refusal;
 
@@ -41,7 +43,7 @@ pub trait Parts: Send + Sync + 'static {
     /// Applications, endpoints and event types.
     type Directory: Directory + 'static;
     /// Messages, claims and deliveries.
-    type Record: Record + Confirming + 'static;
+    type Record: Recovery + Tasks + Confirming + 'static;
     /// The root keys.
     type Keys: Keys + 'static;
     /// Time and randomness.
@@ -106,6 +108,11 @@ impl<P: Parts> Api<P> {
         History { directory: &self.directory, record: &self.record, now: self.ambient.now() }
     }
 
+    fn recoveries(&self) -> Recoveries<'_, P::Directory, P::Record, P::Outbox, P::Jobs, P::Ambient> {
+        let (directory, record, queue, jobs) = (&self.directory, &self.record, &self.outbox, &self.jobs);
+        Recoveries { directory, record, queue, jobs, ambient: &self.ambient }
+    }
+
     fn confirmer(&self) -> Confirmer<'_, P::Directory, P::Record, P::Keys, P::Jobs> {
         let (directory, record, keys, jobs) = (&self.directory, &self.record, &self.keys, &self.jobs);
         Confirmer { directory, record, keys, jobs, now: self.ambient.now() }
@@ -137,6 +144,7 @@ fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
         .merge(attempts::routes())
         .merge(confirm::routes())
         .merge(health::routes())
+        .merge(recovery::routes())
         .merge(not_built::routes());
     Router::new().nest("/api/v1", v1)
 }

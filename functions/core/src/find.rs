@@ -1,11 +1,13 @@
 //! From what a path says (an id or a uid) to what it means for this caller. What is not theirs is not found.
 
+use std::collections::BTreeSet;
+
 use crate::{
     claim::ClaimKey,
     entity::{Application, Endpoint},
     ids::{AppId, EndpointId, Id, MessageId},
     message::Message,
-    ports::{Claims, Directory, Messages},
+    ports::{Claims, Directory, FanOuts, Messages, Unavailable},
     problem::Problem,
     rules::is_name,
     time::Time,
@@ -69,6 +71,42 @@ pub(crate) async fn endpoint_if_any<D: Directory>(
 /// An endpoint of the application; 404 if there is none.
 pub(crate) async fn endpoint<D: Directory>(directory: &D, app: AppId, segment: &str) -> Result<Endpoint, Problem> {
     endpoint_if_any(directory, app, segment).await?.ok_or_else(|| Problem::not_found("Endpoint"))
+}
+
+/// The endpoints that a message is for.
+#[derive(Debug, Default)]
+pub(crate) struct Meant {
+    /// Those it was queued for.
+    pub(crate) queued: BTreeSet<EndpointId>,
+    /// Those that were disabled, and those that it was sent to afterwards.
+    pub(crate) others: BTreeSet<EndpointId>,
+}
+
+impl Meant {
+    /// Whether it is for this one.
+    pub(crate) fn has(&self, endpoint: EndpointId) -> bool {
+        self.queued.contains(&endpoint) || self.others.contains(&endpoint)
+    }
+
+    /// All of them, in order.
+    pub(crate) fn all(self) -> Vec<EndpointId> {
+        self.queued.union(&self.others).copied().collect()
+    }
+}
+
+/// The endpoints that a message is for.
+pub(crate) async fn meant<R: FanOuts>(record: &R, message: &Message) -> Result<Meant, Unavailable> {
+    let mut meant = Meant {
+        queued: message.endpoints.iter().copied().collect(),
+        others: message.held.iter().chain(&message.also).copied().collect(),
+    };
+    if message.fans_out {
+        for page in record.pages(message.app, message.id).await? {
+            meant.queued.extend(page.endpoints);
+            meant.others.extend(page.held);
+        }
+    }
+    Ok(meant)
 }
 
 /// A message of the application, by id or `eventId`, unless it has expired.

@@ -162,6 +162,7 @@ id!(/** One customer of an organization. */ AppId "app_");
 id!(/** A subscription of an application. */ EndpointId "ep_");
 id!(/** A published event. */ MessageId "msg_");
 id!(/** One request made for a delivery. */ AttemptId "atmpt_");
+id!(/** Something done in the background. */ TaskId "qtask_");
 
 impl AttemptId {
     /// An attempt that began at `at`. Its last four bytes name the endpoint, so that the endpoint of an attempt is

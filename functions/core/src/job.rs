@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    ids::{AppId, MessageId, OrgId},
+    ids::{AppId, MessageId, OrgId, TaskId},
     time::Time,
 };
 
@@ -22,6 +22,13 @@ pub enum Job {
         message: MessageId,
         /// When it was asked for: the message is stored moments later, or never.
         since: Time,
+    },
+    /// Go on with a task ([`crate::recovery`]). What is recorded of it is not repeated.
+    Task {
+        /// Whose.
+        org: OrgId,
+        /// Which.
+        task: TaskId,
     },
     /// Publish an operational webhook. Repeated, it is the same message: `id` is its `eventId`.
     Tell {

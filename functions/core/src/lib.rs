@@ -37,6 +37,7 @@ pub mod page;
 pub mod ports;
 pub mod problem;
 pub mod publish;
+pub mod recovery;
 pub mod retry;
 pub mod rules;
 pub mod secret;

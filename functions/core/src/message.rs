@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
+    entity::Endpoint,
     ids::{AppId, AttemptId, EndpointId, MessageId},
     time::Time,
 };
@@ -36,11 +37,18 @@ pub struct Message {
     pub endpoints: Vec<EndpointId>,
     /// The endpoints it matched that were disabled: not sent, not forgotten.
     pub held: Vec<EndpointId>,
+    /// Endpoints that it was sent to afterwards, because somebody asked for it.
+    pub also: Vec<EndpointId>,
     /// It is for so many endpoints that a job queues it ([`crate::job::Job::FanOut`]); the job's pages name them.
     pub fans_out: bool,
 }
 
 impl Message {
+    /// Whether the endpoint subscribes to what it is; whether it is enabled is another question.
+    pub fn is_for(&self, endpoint: &Endpoint) -> bool {
+        endpoint.matches(&self.event_type, self.channels.as_deref().unwrap_or_default())
+    }
+
     /// Whether it has outlived its retention.
     pub fn has_expired(&self, now: Time) -> bool {
         self.expires_at <= now
@@ -189,6 +197,26 @@ const VERSION: u8 = 1;
 pub struct NotAnEnvelope;
 
 impl Envelope {
+    /// The first one of a delivery.
+    pub fn first(message: &Message, endpoint: &Endpoint) -> Self {
+        Self {
+            app: message.app,
+            endpoint: endpoint.id,
+            message: message.id,
+            event_type: message.event_type.clone(),
+            event_id: message.event_id.clone(),
+            expires_at: message.expires_at,
+            round: 0,
+            woken: None,
+            rev: endpoint.rev,
+            slot: None,
+            missed: 0,
+            manual: None,
+            content_type: message.content_type.clone(),
+            payload: message.payload.clone(),
+        }
+    }
+
     /// The queue message's text.
     pub fn encode(&self) -> String {
         let is_json = self.content_type.is_none();

@@ -134,7 +134,16 @@ mod tests {
 
     fn attempt() -> Attempt {
         let (id, at) = (AttemptId::from_ksuid(KSUID), Time::from_secs(1_800_000_000));
-        Attempt { id, at, millis: 5, status: 503, fault: None, response: "no".to_owned(), url: String::new(), manual: false }
+        Attempt {
+            id,
+            at,
+            millis: 5,
+            status: 503,
+            fault: None,
+            response: "no".to_owned(),
+            url: String::new(),
+            manual: false,
+        }
     }
 
     fn told(org: &str) -> Vec<Job> {

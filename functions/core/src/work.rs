@@ -10,7 +10,8 @@ use futures::{FutureExt as _, future::join_all};
 use crate::{
     fan_out::{Done, FanOut},
     job::Job,
-    ports::{Ambient, Claims, FanOuts, Jobs, Messages, Outbox, Paces, Subscribers, chain},
+    ports::{Ambient, Claims, Directory, FanOuts, Jobs, Messages, Outbox, Paces, Recovery, Subscribers, Tasks, chain},
+    recovery::Recoverer,
     tell::Teller,
     time::Time,
 };
@@ -24,24 +25,32 @@ pub struct Letter {
     pub body: String,
 }
 
-/// The use case.
+/// The use case: over the tables as publishing sees them (`D`, `L`), and as recovery does (`E`, `M`).
 #[derive(Debug)]
-pub struct Worker<D, L, Q, A> {
+pub struct Worker<D, L, E, M, Q, A> {
     fan_out: FanOut<D, L, Q, A>,
+    recoverer: Recoverer<E, M, Q, A>,
     teller: Teller<D, L, Q, A>,
     ambient: A,
 }
 
-impl<D, L, Q, A> Worker<D, L, Q, A>
+impl<D, L, E, M, Q, A> Worker<D, L, E, M, Q, A>
 where
     D: Subscribers,
     L: Claims + Messages + FanOuts + Paces,
+    E: Directory,
+    M: Recovery + Tasks,
     Q: Outbox + Jobs,
     A: Ambient,
 {
     /// Over these use cases.
-    pub const fn new(fan_out: FanOut<D, L, Q, A>, teller: Teller<D, L, Q, A>, ambient: A) -> Self {
-        Self { fan_out, teller, ambient }
+    pub const fn new(
+        fan_out: FanOut<D, L, Q, A>,
+        recoverer: Recoverer<E, M, Q, A>,
+        teller: Teller<D, L, Q, A>,
+        ambient: A,
+    ) -> Self {
+        Self { fan_out, recoverer, teller, ambient }
     }
 
     /// Does all of them at once, until the deadline; gives the ids of those that must come again.
@@ -74,6 +83,12 @@ where
                     false
                 }
             },
+            Job::Task { org, task } => {
+                let worked = self.recoverer.run(&org, task, deadline).await;
+                worked
+                    .inspect_err(|error| tracing::error!(%task, error = chain(error), "a task could not be worked on"))
+                    .is_ok()
+            }
             Job::Tell { org, event_type, id, data } => {
                 let told = self.teller.tell(&org, &event_type, &id, &data, self.ambient.now()).await;
                 told.inspect_err(|problem| {

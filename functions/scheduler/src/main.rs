@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use postrider_aws::{Aws, ConfigTable, Ledger, Queues, System, log_usage, settings::SchedulerSettings, telemetry};
 use postrider_core::{
-    fan_out::FanOut, ports::Ambient as _, publish::Publisher, tell::Teller, time::Time, wake::Waker, work::Worker,
+    fan_out::FanOut, ports::Ambient as _, publish::Publisher, recovery::Recoverer, tell::Teller, time::Time,
+    wake::Waker, work::Worker,
 };
 use postrider_scheduler::{Call, answer};
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ const RUN: Duration = Duration::from_secs(45);
 
 struct Scheduler {
     waker: Waker<Ledger, Queues, System>,
-    worker: Worker<ConfigTable, Ledger, Queues, System>,
+    worker: Worker<ConfigTable, Ledger, ConfigTable, Ledger, Queues, System>,
     aws: Aws,
 }
 
@@ -25,8 +26,9 @@ impl Scheduler {
         let ledger = aws.ledger(&settings.ledger_table, &settings.config_table);
         let queues = aws.queues(settings.queues);
         let publisher = Publisher::new(directory.clone(), ledger.clone(), queues.clone(), System);
-        let fan_out = FanOut::new(directory, ledger.clone(), queues.clone(), System);
-        let worker = Worker::new(fan_out, Teller::new(publisher), System);
+        let fan_out = FanOut::new(directory.clone(), ledger.clone(), queues.clone(), System);
+        let recoverer = Recoverer::new(directory, ledger.clone(), queues.clone(), System);
+        let worker = Worker::new(fan_out, recoverer, Teller::new(publisher), System);
         Self { waker: Waker::new(ledger, queues, System, settings.releases_per_second), worker, aws }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! | item | pk | sk | attributes besides `expires` |
 //! | --- | --- | --- | --- |
-//! | message | `app_…` | `msg_…` | `type`, `event`, `channels`, `payload`, `ct`, `at`, `eps`, `held`; `fan` |
+//! | message | `app_…` | `msg_…` | `type`, `event`, `channels`, `payload`, `ct`, `at`, `eps`, `held`; `also`, `fan` |
 //! | page of a large fan-out | `app_…` | `fan#msg_…#<n>` | `eps`, `held`, `cursor` |
 //! | claim of an event id | `app_…` | `event#<id>` | `id`, `fp`, `lease`, `status`, `body` |
 //! | claim of an idempotency key | `idem#<hash>` | `claim` | the same |
@@ -10,11 +10,12 @@
 //! | confirmation that came early | `ep_…` | `confirmed#msg_…` | `attempt` |
 //! | valve | `ep_…` | `valve` | `app`, `lane`, `due`, `touched`, `n`, `lock` |
 //! | rate | `app_…`, `ep_…` | `rate#deliveries#`, `rate#batches#`, `rate#publishing#` and the interval | `next` |
+//! | background task | `org_…` | `qtask_…` | `doc`, `rev` |
 //! | listed attempt | `ep_…` | `atmpt_…` | `msg` |
 //!
 //! `expires` (seconds) is the table's TTL attribute; `DynamoDB` removes late. The index `due` (`lane`, `due`; keys only)
-//! holds parked deliveries and valves, in the lanes that the scheduler looks through, and held deliveries, each in the lane
-//! of its endpoint. An item without `lane` is not in it and costs it nothing.
+//! holds parked deliveries and valves, in the lanes that the scheduler looks through; held deliveries, each in the lane
+//! of its endpoint; and failed ones in their application's, `dead#app_…`, where `due` is when the message was published. An item without `lane` is not in it and costs it nothing.
 
 mod claims;
 mod confirmations;
@@ -25,6 +26,8 @@ mod paces;
 mod pages;
 mod parking;
 mod record;
+mod recovery;
+mod tasks;
 mod valves;
 
 use aws_sdk_dynamodb::Client;

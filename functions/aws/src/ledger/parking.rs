@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The index's name.
-const INDEX: &str = "due";
+pub(super) const INDEX: &str = "due";
 
 impl Parking for Ledger {
     async fn due(&self, lane: u8, from: Time, now: Time, limit: usize) -> Result<Vec<(Due, Time)>, Unavailable> {

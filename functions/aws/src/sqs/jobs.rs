@@ -22,7 +22,7 @@ impl Jobs for Queues {
 fn entry(job: &Job) -> Result<Entry, serde_json::Error> {
     let group = match job {
         Job::FanOut { app, .. } => app.to_string(),
-        Job::Tell { org, .. } => org.to_string(),
+        Job::Task { org, .. } | Job::Tell { org, .. } => org.to_string(),
     };
     Ok(Entry { body: serde_json::to_string(job)?, group: Some(group), attributes: Vec::new(), delay: None })
 }

@@ -140,6 +140,7 @@ async fn a_message_that_was_failing_is_told_to_have_recovered() {
             expires_at: NOW.plus(Duration::from_hours(1)),
             endpoints: Vec::new(),
             held: Vec::new(),
+            also: Vec::new(),
             fans_out: false,
         },
     );

@@ -99,7 +99,8 @@ fn parcel(envelope: Envelope, fate: Fate) -> Option<Parcel> {
 
 /// What is redriven later: the same delivery, one round on.
 pub(super) fn letter(envelope: &Envelope, reason: Reason) -> DeadLetter {
-    let next = Envelope { round: envelope.round + 1, woken: None, slot: None, missed: 0, manual: None, ..envelope.clone() };
+    let next =
+        Envelope { round: envelope.round + 1, woken: None, slot: None, missed: 0, manual: None, ..envelope.clone() };
     let about = Some((envelope.app, envelope.endpoint, envelope.message));
     DeadLetter { body: next.encode(), reason, about }
 }

@@ -76,13 +76,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         fates
     }
 
-    async fn plan<'a>(
-        &self,
-        (at, jobs): (usize, &'a [Job]),
-        known: &'a Known,
-        trip: Trip,
-        plan: &mut Plan<'a>,
-    ) {
+    async fn plan<'a>(&self, (at, jobs): (usize, &'a [Job]), known: &'a Known, trip: Trip, plan: &mut Plan<'a>) {
         let job = &jobs[at];
         let envelope = &job.envelope;
         let record = known.deliveries.get(&job.key());

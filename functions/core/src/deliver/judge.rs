@@ -149,7 +149,7 @@ mod tests {
             rev: 1,
             slot: None,
             missed: 0,
-        manual: None,
+            manual: None,
             content_type: None,
             payload: "{}".into(),
         }

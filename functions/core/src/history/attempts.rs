@@ -7,9 +7,8 @@ use crate::{
     delivery::{Attempt, Delivery},
     find,
     ids::{AttemptId, EndpointId, MessageId},
-    message::Message,
     page::{self, Ask, Page},
-    ports::{Directory, Record, Unavailable},
+    ports::{Directory, Record},
     problem::Problem,
     time::Time,
     token::Caller,
@@ -83,7 +82,7 @@ impl<D: Directory, R: Record> History<'_, D, R> {
         let message = self.find_message(caller, app, message).await?;
         let endpoints = match endpoint {
             Some(segment) => vec![find::endpoint(self.directory, message.app, segment).await?.id],
-            None => self.everywhere(&message).await?,
+            None => find::meant(self.record, &message).await?.all(),
         };
         let ask = filter.message.window.ask(ask);
         page::page(&OfMessage { record: self.record, message, endpoints, filter }, ask, false).await
@@ -100,7 +99,8 @@ impl<D: Directory, R: Record> History<'_, D, R> {
         let message = self.find_message(caller, app, message).await?;
         let unknown = || Problem::not_found("Attempt");
         let id: AttemptId = attempt.parse().map_err(|_| unknown())?;
-        let likely = self.everywhere(&message).await?.into_iter().filter(|endpoint| id.may_be_of(*endpoint));
+        let likely =
+            find::meant(self.record, &message).await?.all().into_iter().filter(|endpoint| id.may_be_of(*endpoint));
         let keys: Vec<_> = likely.map(|endpoint| (endpoint, message.id)).collect();
         if keys.is_empty() {
             return Err(unknown());
@@ -111,17 +111,5 @@ impl<D: Directory, R: Record> History<'_, D, R> {
             Some(AttemptOut::new(delivery, attempt, true))
         });
         found.ok_or_else(unknown)
-    }
-
-    /// Every endpoint a message may have been sent to, in order.
-    pub(super) async fn everywhere(&self, message: &Message) -> Result<Vec<EndpointId>, Unavailable> {
-        let mut all: Vec<_> = message.endpoints.iter().chain(&message.held).copied().collect();
-        if message.fans_out {
-            let pages = self.record.pages(message.app, message.id).await?;
-            all.extend(pages.into_iter().flat_map(|page| page.endpoints.into_iter().chain(page.held)));
-        }
-        all.sort_unstable();
-        all.dedup();
-        Ok(all)
     }
 }

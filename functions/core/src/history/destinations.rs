@@ -68,7 +68,7 @@ impl<D: Directory, R: Record> History<'_, D, R> {
         ask: Ask<EndpointId>,
     ) -> Result<Page<DestinationOut>, Problem> {
         let message = self.find_message(caller, app, message).await?;
-        let endpoints = self.everywhere(&message).await?;
+        let endpoints = find::meant(self.record, &message).await?.all();
         page::page(&Destinations { history: self, message, endpoints }, ask, true).await
     }
 }

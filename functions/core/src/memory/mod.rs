@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
@@ -12,25 +12,26 @@ use std::{
 use crate::{
     claim::{Claim, ClaimKey},
     confirm::Confirmation,
-    delivery::Delivery,
+    delivery::{self, Delivery},
     entity::{Application, Endpoint, EventType},
-    ids::{AppId, AttemptId, EndpointId, Id as _, Ksuid, MessageId, OrgId},
+    ids::{AppId, AttemptId, EndpointId, Id as _, Ksuid, MessageId, OrgId, TaskId},
     job::Job,
     keyring::Keyring,
     message::Message,
     ports::{
-        Ambient, Claims, Confirming, DeliveryKey, FanPage, Jobs, Keys, Messages, Outbox, Paced, Parcel, Record, Saved,
-        Span, Unavailable,
+        Ambient, Claims, Confirming, DeadSpan, DeliveryKey, FanPage, Jobs, Keys, Messages, Outbox, Paced, Parcel,
+        Record, Recovery, Saved, Scan, Span, Tasks, Unavailable, Valves,
     },
+    recovery::{DeadKey, Task},
     time::Time,
 };
 
 mod directory;
 mod publishing;
 
-/// Both tables.
-#[derive(Debug, Default)]
-pub struct Memory(Mutex<State>);
+/// Both tables, and the queues. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Memory(Arc<Mutex<State>>);
 
 /// What the tables hold.
 #[derive(Debug, Default)]
@@ -57,6 +58,10 @@ pub struct State {
     pub pages: BTreeMap<(AppId, MessageId, u32), FanPage>,
     /// The next free slot of each rate.
     pub paces: HashMap<(Paced, Duration), Time>,
+    /// Background tasks.
+    pub tasks: BTreeMap<TaskId, Task>,
+    /// What was counted at each valve.
+    pub valves: BTreeMap<EndpointId, u32>,
     /// Jobs that were submitted.
     pub jobs: Vec<Job>,
     /// Deliveries that were queued.
@@ -70,17 +75,17 @@ impl Memory {
     }
 }
 
-/// A clock that stands until it is moved, and numbers that never repeat.
-#[derive(Debug)]
+/// A clock that stands until it is moved, and numbers that never repeat. Clones share them.
+#[derive(Debug, Clone)]
 pub struct Bench {
-    micros: AtomicI64,
-    drawn: AtomicU64,
+    micros: Arc<AtomicI64>,
+    drawn: Arc<AtomicU64>,
 }
 
 impl Bench {
     /// At that time.
-    pub const fn at(time: Time) -> Self {
-        Self { micros: AtomicI64::new(time.micros()), drawn: AtomicU64::new(0) }
+    pub fn at(time: Time) -> Self {
+        Self { micros: Arc::new(AtomicI64::new(time.micros())), drawn: Arc::default() }
     }
 
     /// Moves the clock.
@@ -208,6 +213,100 @@ impl Confirming for Memory {
     async fn note_confirmation(&self, confirmation: &Confirmation) -> Result<(), Unavailable> {
         self.state().confirmed.insert((confirmation.endpoint, confirmation.message), confirmation.attempt);
         Ok(())
+    }
+}
+
+impl Recovery for Memory {
+    async fn change(&self, delivery: &Delivery) -> Result<bool, Unavailable> {
+        let mut state = self.state();
+        let key = (delivery.endpoint, delivery.message);
+        let standing = state.deliveries.get(&key);
+        let succeeded = standing.is_some_and(|standing| standing.state == delivery::State::Succeeded);
+        let stands = standing.map_or(0, |standing| standing.rev) + 1 == delivery.rev && !succeeded;
+        if stands {
+            state.deliveries.insert(key, delivery.clone());
+        }
+        Ok(stands)
+    }
+
+    async fn note_endpoint(&self, app: AppId, message: MessageId, endpoint: EndpointId) -> Result<(), Unavailable> {
+        if let Some(message) = self.state().messages.get_mut(&(app, message))
+            && !message.also.contains(&endpoint)
+        {
+            message.also.push(endpoint);
+        }
+        Ok(())
+    }
+
+    async fn dead_letters(&self, app: AppId, span: &DeadSpan) -> Result<Vec<DeadKey>, Unavailable> {
+        let state = self.state();
+        let dead = state
+            .deliveries
+            .values()
+            .filter(|delivery| delivery.app == app && matches!(delivery.state, delivery::State::Failed(_)));
+        let key = |delivery: &Delivery| DeadKey { message: delivery.message, endpoint: delivery.endpoint };
+        let mut keys: Vec<_> = dead.map(key).filter(|key| key.at() >= span.since && key.at() <= span.until).collect();
+        keys.sort_unstable_by(|a, b| if span.ascending { a.cmp(b) } else { b.cmp(a) });
+        let follows = |key: &DeadKey| span.after.is_none_or(|after| (*key > after) == span.ascending && *key != after);
+        Ok(keys.into_iter().filter(follows).take(span.limit).collect())
+    }
+}
+
+impl Tasks for Memory {
+    async fn save_task(&self, task: &Task) -> Result<bool, Unavailable> {
+        let mut state = self.state();
+        let stands = state.tasks.get(&task.id).map_or(0, |standing| standing.rev) + 1 == task.rev;
+        if stands {
+            state.tasks.insert(task.id, task.clone());
+        }
+        Ok(stands)
+    }
+
+    async fn task(&self, org: &OrgId, id: TaskId) -> Result<Option<Task>, Unavailable> {
+        Ok(self.state().tasks.get(&id).filter(|task| task.org == *org).cloned())
+    }
+
+    async fn tasks(&self, org: &OrgId, scan: &Scan) -> Result<Vec<Task>, Unavailable> {
+        let state = self.state();
+        let after = scan.after.as_deref().and_then(|after| after.parse().ok());
+        let follows = |id: TaskId| after.is_none_or(|after| (id > after) == scan.ascending && id != after);
+        let mut all: Vec<_> =
+            state.tasks.values().filter(|task| task.org == *org && follows(task.id)).cloned().collect();
+        if !scan.ascending {
+            all.reverse();
+        }
+        all.truncate(scan.limit);
+        Ok(all)
+    }
+}
+
+impl Valves for Memory {
+    async fn touch(
+        &self,
+        (_, endpoint): (AppId, EndpointId),
+        count: u32,
+        _due: Time,
+        _now: Time,
+    ) -> Result<u32, Unavailable> {
+        let mut state = self.state();
+        let counted = state.valves.entry(endpoint).or_default();
+        *counted += count;
+        Ok(*counted)
+    }
+
+    async fn lock(&self, _endpoint: EndpointId, _now: Time, _until: Time) -> Result<bool, Unavailable> {
+        Ok(false)
+    }
+
+    async fn unlock(&self, _endpoint: EndpointId, _until: Time) {}
+
+    async fn held(&self, endpoint: EndpointId, limit: usize) -> Result<Vec<DeliveryKey>, Unavailable> {
+        let state = self.state();
+        let held = state
+            .deliveries
+            .values()
+            .filter(|delivery| delivery.endpoint == endpoint && matches!(delivery.state, delivery::State::Held { .. }));
+        Ok(held.map(|delivery| (delivery.endpoint, delivery.message)).take(limit).collect())
     }
 }
 

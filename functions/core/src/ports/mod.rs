@@ -10,6 +10,7 @@ mod parking;
 mod publishing;
 mod queues;
 mod record;
+mod recovery;
 
 use std::{future::Future, time::Duration};
 
@@ -20,6 +21,7 @@ pub use parking::{Due, LANES, Parking, Valve, Valves};
 pub use publishing::{Claims, FanOuts, FanPage, Messages};
 pub use queues::{DeadLetter, Inbox, Jobs, LONGEST_DELAY, Outbox, Parcel, Way};
 pub use record::{Confirming, Record, Span};
+pub use recovery::{DeadSpan, Recovery, Tasks};
 
 use crate::{ids::Ksuid, keyring::Keyring, time::Time};
 

@@ -58,6 +58,7 @@ impl Plan {
             expires_at: self.expires_at(draft),
             endpoints: Vec::new(),
             held: Vec::new(),
+            also: Vec::new(),
             fans_out: false,
         };
         let (held, open) = matching(&message, &self.audience.endpoints);
@@ -84,29 +85,13 @@ impl Plan {
 
 /// Those of the endpoints that a message is for: the disabled ones, and the others.
 pub(crate) fn matching<'a>(message: &Message, endpoints: &'a [Endpoint]) -> (Vec<&'a Endpoint>, Vec<&'a Endpoint>) {
-    let channels = message.channels.as_deref().unwrap_or_default();
-    let all = endpoints.iter().filter(|endpoint| endpoint.matches(&message.event_type, channels));
+    let all = endpoints.iter().filter(|endpoint| message.is_for(endpoint));
     all.partition(|endpoint| endpoint.disabled)
 }
 
 /// The first queue message of a delivery. What is known to be slow does not get among what is not.
 pub(crate) fn first_parcel(message: &Message, endpoint: &Endpoint) -> Parcel {
-    let envelope = Envelope {
-        app: message.app,
-        endpoint: endpoint.id,
-        message: message.id,
-        event_type: message.event_type.clone(),
-        event_id: message.event_id.clone(),
-        expires_at: message.expires_at,
-        round: 0,
-        woken: None,
-        rev: endpoint.rev,
-        slot: None,
-        missed: 0,
-        manual: None,
-        content_type: message.content_type.clone(),
-        payload: message.payload.clone(),
-    };
+    let envelope = Envelope::first(message, endpoint);
     let way = if endpoint.health.is_well() { Way::Prompt } else { Way::Retry };
     Parcel { content: Content::Delivery(envelope), way, delay: Duration::ZERO }
 }

@@ -6,7 +6,9 @@ use futures::executor::block_on;
 use postrider_core::{
     fan_out::FanOut,
     job::Job,
+    memory::Memory,
     ports::Ambient as _,
+    recovery::Recoverer,
     tell::Teller,
     work::{Letter, Worker},
 };
@@ -21,7 +23,8 @@ fn letter(id: &str, body: &str) -> Letter {
 fn work(world: &World, batch: Vec<Letter>) -> Vec<String> {
     let clone = || world.clone();
     let fan_out = FanOut::new(clone(), clone(), clone(), clone());
-    let worker = Worker::new(fan_out, Teller::new(world.publisher()), clone());
+    let recoverer = Recoverer::new(Memory::default(), Memory::default(), clone(), clone());
+    let worker = Worker::new(fan_out, recoverer, Teller::new(world.publisher()), clone());
     block_on(worker.handle(batch, world.now().plus(Duration::from_secs(40))))
 }
 

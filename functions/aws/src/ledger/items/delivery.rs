@@ -1,7 +1,7 @@
 use postrider_core::{
     blob,
     delivery::{Delivery, Reason, State},
-    ids::{AttemptId, EndpointId, Id as _, MessageId},
+    ids::{AppId, AttemptId, EndpointId, Id as _, MessageId},
     ports::{DeliveryKey, Due, LANES, Valve},
     time::Time,
 };
@@ -39,6 +39,11 @@ pub(crate) fn lane_of(endpoint: EndpointId) -> u8 {
     endpoint.ksuid().bytes()[19] % LANES
 }
 
+/// The lane of an application's dead letters, in which `due` is when the message was published.
+pub(in crate::ledger) fn dead_lane(app: AppId) -> String {
+    format!("dead#{app}")
+}
+
 /// A delivery's item: its attempts compressed where that saves a write unit.
 pub(in crate::ledger) fn delivery_item(delivery: &Delivery) -> Item {
     let mut item = keyed(delivery.endpoint, delivery.message);
@@ -74,7 +79,11 @@ fn set_state(item: &mut Item, delivery: &Delivery) {
             (HELD, None)
         }
         State::Succeeded => (SUCCEEDED, None),
-        State::Failed(reason) => (FAILED, Some(reason)),
+        State::Failed(reason) => {
+            item.insert("due".to_owned(), number(delivery.message.ksuid().time().millis()));
+            item.insert(LANE.to_owned(), text(dead_lane(delivery.app)));
+            (FAILED, Some(reason))
+        }
         State::Canceled(reason) => (CANCELED, Some(reason)),
     };
     item.insert(STATE.to_owned(), text(code));
@@ -164,7 +173,7 @@ pub(in crate::ledger) fn attempt_from(item: &Item) -> Result<(AttemptId, Message
 mod tests {
     use postrider_core::{
         delivery::{Attempt, FaultClass},
-        ids::{AppId, Ksuid},
+        ids::Ksuid,
     };
     use proptest::prelude::*;
 
@@ -215,7 +224,10 @@ mod tests {
             let item = delivery_item(&delivery);
             let parked = matches!(
                 state,
-                State::Waiting { parked: true, .. } | State::Unconfirmed { parked: true, .. } | State::Held { .. }
+                State::Waiting { parked: true, .. }
+                    | State::Unconfirmed { parked: true, .. }
+                    | State::Held { .. }
+                    | State::Failed(_)
             );
             prop_assert_eq!(item.contains_key(LANE), parked);
             prop_assert_eq!(delivery_from(&item).ok(), Some(delivery));

@@ -1,10 +1,18 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use postrider_core::{blob, message::Message, time::Time};
+use postrider_core::{
+    blob,
+    ids::{EndpointId, Id as _, Ksuid},
+    message::Message,
+    time::Time,
+};
 
 use super::{expires, ids_from, ids_of, set_expires};
 use crate::dynamo::{BadItem, Fields as _, Item, bytes, keyed, number, size, text};
+
+/// Endpoints that were added afterwards.
+pub(in crate::ledger) const ALSO: &str = "also";
 
 /// A message's item: its payload compressed where that saves a write unit.
 pub(in crate::ledger) fn message_item(message: &Message) -> Item {
@@ -20,6 +28,11 @@ pub(in crate::ledger) fn message_item(message: &Message) -> Item {
     }
     if message.fans_out {
         item.insert("fan".to_owned(), AttributeValue::Bool(true));
+    }
+    // A set of its own, so that endpoints are added without reading the message.
+    if !message.also.is_empty() {
+        let also = message.also.iter().map(|id| id.ksuid().bytes().to_vec().into());
+        item.insert(ALSO.to_owned(), AttributeValue::Bs(also.collect()));
     }
     if let Some(channels) = &message.channels {
         item.insert("channels".to_owned(), AttributeValue::L(channels.iter().map(text).collect()));
@@ -48,9 +61,18 @@ pub(in crate::ledger) fn message_from(item: &Item) -> Result<Message, BadItem> {
         expires_at: expires(item)?,
         endpoints: ids_from(item, "eps")?,
         held: ids_from(item, "held")?,
+        also: also(item)?,
         content_type: item.maybe_text("ct").map(str::to_owned),
         fans_out: item.contains_key("fan"),
     })
+}
+
+fn also(item: &Item) -> Result<Vec<EndpointId>, BadItem> {
+    let Some(value) = item.get(ALSO) else { return Ok(Vec::new()) };
+    let set = value.as_bs().map_err(|_| BadItem::Attribute(ALSO))?;
+    let ids: Result<Vec<_>, _> = set.iter().map(|id| <[u8; 20]>::try_from(id.as_ref())).collect();
+    let ids = ids.map_err(|_| BadItem::Attribute(ALSO))?;
+    Ok(ids.into_iter().map(|id| EndpointId::from_ksuid(Ksuid::from_bytes(id))).collect())
 }
 
 fn channels(item: &Item) -> Result<Option<Vec<String>>, BadItem> {
@@ -63,7 +85,7 @@ fn channels(item: &Item) -> Result<Option<Vec<String>>, BadItem> {
 
 #[cfg(test)]
 mod tests {
-    use postrider_core::ids::{AppId, EndpointId, Id as _, Ksuid, MessageId};
+    use postrider_core::ids::{AppId, MessageId};
     use proptest::prelude::*;
 
     use super::*;
@@ -81,6 +103,7 @@ mod tests {
             expires_at: Time::from_secs(1_800_000_000),
             held: endpoints.iter().rev().copied().collect(),
             content_type: None,
+            also: endpoints.iter().take(1).copied().collect(),
             fans_out: false,
             endpoints,
         }

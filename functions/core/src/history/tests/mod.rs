@@ -47,6 +47,7 @@ fn message(secs: u32, n: u8) -> Message {
         expires_at: LATER,
         endpoints: vec![endpoint(7)],
         held: Vec::new(),
+        also: Vec::new(),
         fans_out: false,
     }
 }

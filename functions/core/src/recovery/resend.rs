@@ -1,0 +1,40 @@
+//! Sending one message to one endpoint again: an attempt by hand.
+
+use std::time::Duration;
+
+use super::Recoveries;
+use crate::{
+    find,
+    ids::AttemptId,
+    message::{Content, Envelope, Manual},
+    ports::{Ambient, Directory, Jobs, Outbox, Parcel, Recovery, Tasks, Way},
+    problem::Problem,
+    token::Caller,
+};
+
+impl<D: Directory, R: Recovery + Tasks, Q: Outbox, J: Jobs, A: Ambient> Recoveries<'_, D, R, Q, J, A> {
+    /// Queues one attempt, whatever became of the delivery, and whatever the endpoint subscribes to.
+    ///
+    /// 409 if the endpoint is disabled: nothing would be sent.
+    pub async fn resend(&self, caller: &Caller, app: &str, message: &str, endpoint: &str) -> Result<(), Problem> {
+        let now = self.ambient.now();
+        let app = find::application(self.directory, caller, app).await?.id;
+        let message = find::message(self.record, app, message, now).await?;
+        let endpoint = find::endpoint(self.directory, app, endpoint).await?;
+        if endpoint.disabled {
+            let detail = "The endpoint is disabled: enable it first";
+            return Err(Problem::refused(409, "endpoint_disabled", detail));
+        }
+        let meant = find::meant(self.record, &message).await?;
+        if !meant.has(endpoint.id) {
+            self.record.note_endpoint(app, message.id, endpoint.id).await?;
+        }
+        let attempt = AttemptId::new(now, self.ambient.random(), endpoint.id);
+        let manual = Manual { attempt, queued: meant.queued.contains(&endpoint.id) };
+        let envelope = Envelope { manual: Some(manual), ..Envelope::first(&message, &endpoint) };
+        let parcel = Parcel { content: Content::Delivery(envelope), way: Way::Retry, delay: Duration::ZERO };
+        self.queue.send(&[parcel]).await?;
+        tracing::info!(%app, msg = %message.id, endpoint = %endpoint.id, %attempt, "resend queued");
+        Ok(())
+    }
+}
