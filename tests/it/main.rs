@@ -29,6 +29,7 @@ mod operational;
 mod paging;
 mod policies;
 mod publish;
+mod recovery;
 mod retry;
 mod rotation;
 mod signatures;
