@@ -9,6 +9,7 @@ mod fan_out;
 mod figures;
 mod noisy_neighbour;
 mod rate_limit;
+mod recovery;
 mod soak;
 mod traffic;
 
@@ -25,6 +26,8 @@ enum What {
     RateLimit,
     /// A message for 10,000 endpoints; and again while the function that queues the deliveries is killed three times.
     FanOut(fan_out::Options),
+    /// 10,000 deliveries that failed in an endpoint's outage, sent again at its pace while the job is killed.
+    Recovery(recovery::Options),
     /// Minutes of traffic while functions are killed, AWS throttles, and endpoints fail: what is lost, what comes twice.
     Soak(soak::Options),
 }
@@ -35,6 +38,7 @@ async fn main() -> Result<()> {
         What::NoisyNeighbour(options) => noisy_neighbour::measure(&options).await,
         What::RateLimit => rate_limit::measure().await,
         What::FanOut(options) => fan_out::measure(&options).await,
+        What::Recovery(options) => recovery::measure(&options).await,
         What::Soak(options) => soak::measure(&options).await,
     }
 }
