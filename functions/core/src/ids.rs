@@ -37,6 +37,20 @@ impl Ksuid {
         Time::from_millis((i64::from(secs) + EPOCH) * 1_000 + i64::from(self.0[4]) * 4)
     }
 
+    /// The n-th of a row that begins with this one: ids that are fixed together, of the same instant and in this order.
+    /// They differ in the seven bytes after the time, which what is derived from an id keeps ([`AttemptId::prompt`]).
+    #[must_use]
+    pub fn nth(self, n: usize) -> Self {
+        let mut bytes = self.0;
+        let mut carry = n;
+        for byte in bytes[5..12].iter_mut().rev() {
+            let sum = usize::from(*byte) + carry;
+            *byte = u8::try_from(sum % 256).unwrap_or_default();
+            carry = sum / 256;
+        }
+        Self(bytes)
+    }
+
     /// Its 20 bytes.
     pub const fn bytes(self) -> [u8; 20] {
         self.0
@@ -264,6 +278,19 @@ mod tests {
             prop_assume!(a[..12] != b[..12]);
             let order = AttemptId::prompt(MessageId(first), x, endpoint).cmp(&AttemptId::prompt(MessageId(second), y, endpoint));
             prop_assert_eq!(order, first.cmp(&second));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_of_ids_is_in_order_at_one_instant_and_no_two_are_the_same(random: [u8; 15], n in 0..100_usize) {
+            let first = Ksuid::new(Time::from_secs(1_800_000_000), random);
+            prop_assume!(random[..6] != [0xff; 6]);
+            prop_assert_eq!(first.nth(0), first);
+            prop_assert!(first.nth(n) < first.nth(n + 1));
+            prop_assert_eq!(first.nth(n).time(), first.time());
+            let of = |n| AttemptId::prompt(MessageId(first.nth(n)), [0; 4], EndpointId(first));
+            prop_assert!(of(n) < of(n + 1));
         }
     }
 

@@ -1,6 +1,9 @@
 //! The syntax of names and the limits of fields, as the contract has them.
 
-use crate::{entity::Metadata, problem::Item};
+use crate::{
+    entity::Metadata,
+    problem::{Item, Problem},
+};
 
 /// Longest uid, name or channel, in bytes (all are ASCII).
 pub const NAME_LIMIT: usize = 256;
@@ -100,9 +103,20 @@ impl Check {
         }
     }
 
+    /// What is wrong with an object at `body.<field>`, which was checked as a body of its own.
+    pub fn nested(&mut self, field: &'static str, result: Result<(), Problem>) {
+        let Err(Problem::Invalid(items)) = result else { return };
+        for mut item in items {
+            item.loc.insert(1, field.into());
+            if self.0.len() < MOST_ITEMS {
+                self.0.push(item);
+            }
+        }
+    }
+
     /// Refuses if any field broke a rule.
-    pub fn finish(self) -> Result<(), crate::problem::Problem> {
-        if self.0.is_empty() { Ok(()) } else { Err(crate::problem::Problem::Invalid(self.0)) }
+    pub fn finish(self) -> Result<(), Problem> {
+        if self.0.is_empty() { Ok(()) } else { Err(Problem::Invalid(self.0)) }
     }
 }
 

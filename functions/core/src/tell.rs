@@ -64,7 +64,7 @@ where
         let payload = told.map_err(|error| Unavailable::new("writing an operational webhook", error))?;
         let operator: OrgId =
             OPERATIONAL_ORG.parse().map_err(|error| Unavailable::new("naming the operator", error))?;
-        let draft = Draft::new(event_type.to_owned(), id.to_owned(), &payload);
+        let draft = Draft::new(event_type.to_owned(), Some(id.to_owned()), &payload);
         let request = Repeatable { key: None, fingerprint: fingerprint(&[payload.get().as_bytes()]) };
         match self.publisher.publish(&operator, org.as_str(), &draft, &request).await {
             Ok(_) | Err(Problem::Refused { code: "conflict", .. }) => Ok(()),

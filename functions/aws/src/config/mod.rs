@@ -51,6 +51,10 @@ impl Subscribers for ConfigTable {
         self.audience(app).await
     }
 
+    async fn create_application(&self, new: &Application) -> Result<Saved, Unavailable> {
+        self.put_application(new, None).await
+    }
+
     async fn endpoints_after(
         &self,
         app: AppId,

@@ -12,11 +12,29 @@ use super::{
     Ledger,
     items::{message_from, message_item},
 };
-use crate::dynamo::{Place, batch_get, readable};
+use crate::{
+    cause::Cause,
+    dynamo::{Place, batch_get, batch_put, readable},
+};
 
 impl Messages for Ledger {
-    async fn store(&self, message: &Message) -> Result<(), Unavailable> {
-        self.table.put(message_item(message)).await
+    async fn store(&self, messages: &[Message]) -> Result<(), Unavailable> {
+        if let [message] = messages {
+            return self.table.put(message_item(message)).await;
+        }
+        let lost = batch_put(&self.table, messages.iter().map(message_item).collect()).await;
+        if lost.is_empty() {
+            return Ok(());
+        }
+        Err(Unavailable::new("storing messages", Cause(format!("{} were not written", lost.len()))))
+    }
+
+    async fn stored(&self, app: AppId, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>, Unavailable> {
+        if let [id] = ids {
+            let found = self.message(app, *id).await?;
+            return Ok(found.map(|message| (*id, message)).into_iter().collect());
+        }
+        self.messages_of(ids.iter().map(|id| (app, *id))).await
     }
 
     async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Message>, Unavailable> {

@@ -5,10 +5,9 @@ use serde::Deserialize;
 use crate::{
     entity::{Application, Metadata},
     given::{Given, not_null},
-    ids::{AppId, Id as _, Ksuid},
-    problem::Problem,
+    ids::{AppId, Id as _, Ksuid, OrgId},
+    problem::{Item, Problem},
     rules::Check,
-    token::Caller,
 };
 
 /// Messages per second.
@@ -85,7 +84,7 @@ fn check(
 
 impl ApplicationIn {
     /// Checks every rule.
-    pub(super) fn check(&self) -> Result<(), Problem> {
+    pub(crate) fn check(&self) -> Result<(), Problem> {
         let mut check = check(Some(&self.name), &self.uid, self.metadata.as_ref(), self.delivery);
         check.rates(self.throttle_rate, self.rate_limit);
         check.finish()
@@ -100,11 +99,25 @@ impl ApplicationIn {
         app.publish_rate = self.delivery.into_value().and_then(|given| given.publish_rate.into_value());
     }
 
+    /// The new application for a path that names none: with a message, or with a portal access. Its uid must be what the
+    /// path says, or the next call would not find it.
+    pub(crate) fn missing(&self, org: &OrgId, id: Ksuid, segment: &str) -> Result<Application, Problem> {
+        let wrong = |kind, msg: &'static str| {
+            let item = Item { kind, ..Item::rule(&["body", "application", "uid"], msg) };
+            Err(Problem::Invalid(vec![item]))
+        };
+        match self.uid.value() {
+            None => wrong("application_uid_missing", "must be the uid in the path, for the application to be created"),
+            Some(uid) if uid != segment => wrong("application_uid_mismatch", "must be the same as the uid in the path"),
+            Some(uid) => Ok(self.create(org, id, Some(uid.clone()))),
+        }
+    }
+
     /// A new application.
-    pub(super) fn create(&self, caller: &Caller, id: Ksuid, uid: Option<String>) -> Application {
+    pub(super) fn create(&self, org: &OrgId, id: Ksuid, uid: Option<String>) -> Application {
         let mut app = Application {
             id: AppId::from_ksuid(id),
-            org: caller.org.clone(),
+            org: org.clone(),
             uid: None,
             name: String::new(),
             throttle_rate: None,

@@ -11,6 +11,7 @@ use crate::{
     page::{self, Ask, Batch, List, Page, Part},
     ports::{Ambient, Directory, Jobs, Keys, Saved, Scan},
     problem::Problem,
+    rules::Check,
     token::Caller,
 };
 
@@ -41,7 +42,7 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
     ) -> Result<Made<ApplicationOut>, Problem> {
         caller.must_be_organization()?;
         body.check()?;
-        let new = body.create(caller, id, body.uid.value().cloned());
+        let new = body.create(&caller.org, id, body.uid.value().cloned());
         if get_if_exists
             && let Some(uid) = &new.uid
             && let Some(found) = find::application_if_any(self.directory, caller, uid).await?
@@ -54,6 +55,29 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
             Some(app) => Ok(Made::Created(app.into())),
             None if get_if_exists => self.application_with(caller, uid.as_deref()).await.map(Made::Existing),
             None => Err(uid_taken()),
+        }
+    }
+
+    /// One application, by id or uid; where there is none, it is created under `id` as `wanted` says, whose uid must be
+    /// what the path says. The rule for calls that bring an application along: `wanted` is checked whether it is used
+    /// or not, with its fields at `body.application`.
+    pub async fn application_or_new(
+        &self,
+        caller: &Caller,
+        id: Ksuid,
+        segment: &str,
+        wanted: Option<&ApplicationIn>,
+    ) -> Result<ApplicationOut, Problem> {
+        let mut check = Check::default();
+        check.nested("application", wanted.map_or(Ok(()), ApplicationIn::check));
+        check.finish()?;
+        match (find::application_if_any(self.directory, caller, segment).await?, wanted) {
+            (Some(found), _) => Ok(found.into()),
+            (None, None) => Err(Problem::not_found("Application")),
+            (None, Some(wanted)) => {
+                wanted.missing(&caller.org, id, segment)?;
+                self.create_application(caller, id, wanted, true).await.map(Made::into_inner)
+            }
         }
     }
 
@@ -99,7 +123,7 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
                 if uid.is_none() {
                     return Err(Problem::not_found("Application"));
                 }
-                let created = self.insert_application(caller, body.create(caller, id, uid)).await?;
+                let created = self.insert_application(caller, body.create(&caller.org, id, uid)).await?;
                 return created.map(|app| Made::Created(app.into())).ok_or_else(uid_taken);
             };
             let mut new = old.clone();

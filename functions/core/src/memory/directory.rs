@@ -132,6 +132,10 @@ impl Subscribers for Memory {
         Ok(state.applications.get(&app).map(|found| Audience { application: found.clone(), endpoints, complete }))
     }
 
+    async fn create_application(&self, new: &Application) -> Result<Saved, Unavailable> {
+        self.save_application(new, None).await
+    }
+
     async fn endpoints_after(
         &self,
         app: AppId,

@@ -157,9 +157,14 @@ impl Claims for Memory {
 }
 
 impl Messages for Memory {
-    async fn store(&self, message: &Message) -> Result<(), Unavailable> {
-        self.state().messages.insert((message.app, message.id), message.clone());
+    async fn store(&self, messages: &[Message]) -> Result<(), Unavailable> {
+        let new = messages.iter().map(|message| ((message.app, message.id), message.clone()));
+        self.state().messages.extend(new);
         Ok(())
+    }
+
+    async fn stored(&self, app: AppId, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>, Unavailable> {
+        self.messages_by_id(app, ids).await
     }
 
     async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Message>, Unavailable> {

@@ -119,10 +119,12 @@ pub struct Audience {
     pub complete: bool,
 }
 
-/// The part of the directory that publishing reads. All reads are strongly consistent; deleted things are not seen.
+/// The part of the directory that publishing needs. All reads are strongly consistent; deleted things are not seen.
 pub trait Subscribers: Send + Sync {
     /// An application with as many of its endpoints as one query gives.
     fn subscribers(&self, app: AppId) -> impl Future<Output = Result<Option<Audience>, Unavailable>> + Send;
+    /// Creates an application, as [`Directory::save_application`] does.
+    fn create_application(&self, new: &Application) -> impl Future<Output = Result<Saved, Unavailable>> + Send;
     /// Endpoints of an application in the order of their ids, after one that need not exist; fewer than the limit means
     /// that there are no more. Nothing if there is no such application.
     fn endpoints_after(

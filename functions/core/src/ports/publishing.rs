@@ -1,6 +1,6 @@
 //! Claims, messages, and how far large fan-outs are.
 
-use std::future::Future;
+use std::{collections::HashMap, future::Future};
 
 use super::Unavailable;
 use crate::{
@@ -27,8 +27,14 @@ pub trait Claims: Send + Sync {
 
 /// Messages as publishing writes them.
 pub trait Messages: Send + Sync {
-    /// Stores a message. Doing it again with the same message changes nothing.
-    fn store(&self, message: &Message) -> impl Future<Output = Result<(), Unavailable>> + Send;
+    /// Stores messages, or fails: then some may be stored. Doing it again with the same ones changes nothing.
+    fn store(&self, messages: &[Message]) -> impl Future<Output = Result<(), Unavailable>> + Send;
+    /// Those of the messages that are there, even expired ones. Strongly consistent.
+    fn stored(
+        &self,
+        app: AppId,
+        ids: &[MessageId],
+    ) -> impl Future<Output = Result<HashMap<MessageId, Message>, Unavailable>> + Send;
     /// A message, even an expired one that is still there. Strongly consistent.
     fn message(&self, app: AppId, id: MessageId) -> impl Future<Output = Result<Option<Message>, Unavailable>> + Send;
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     ids::{Id as _, MessageId},
+    manage::ApplicationIn,
     problem::Problem,
     rules::{Check, is_content_type},
 };
@@ -18,7 +19,7 @@ const MESSAGE_CHANNELS: usize = 5;
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// The request's body.
+/// A message as it is sent.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Draft<'a> {
@@ -31,6 +32,8 @@ pub struct Draft<'a> {
     pub(super) channels: Option<Vec<String>>,
     #[serde(default = "default_retention")]
     pub(super) payload_retention_period: i64,
+    #[serde(default)]
+    pub(super) application: Option<ApplicationIn>,
     #[serde(default)]
     transformations_params: Option<Raw>,
 }
@@ -53,14 +56,15 @@ struct Raw {
 }
 
 impl<'a> Draft<'a> {
-    /// An event of our own.
-    pub(crate) const fn new(event_type: String, event_id: String, payload: &'a RawValue) -> Self {
+    /// An event that did not come as a message.
+    pub(crate) const fn new(event_type: String, event_id: Option<String>, payload: &'a RawValue) -> Self {
         Self {
             event_type,
             payload,
-            event_id: Some(event_id),
+            event_id,
             channels: None,
             payload_retention_period: RETENTION_DAYS,
+            application: None,
             transformations_params: None,
         }
     }
@@ -83,6 +87,7 @@ impl<'a> Draft<'a> {
         {
             check.fail(&loc, "must be a media type such as application/xml, at most 255 bytes");
         }
+        check.nested("application", self.application.as_ref().map_or(Ok(()), ApplicationIn::check));
         check.finish()
     }
 

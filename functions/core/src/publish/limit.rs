@@ -49,31 +49,39 @@ impl Limiter {
         Self { rate, hands: Mutex::default() }
     }
 
-    /// Takes one message in, or tells when to come again.
-    pub(super) async fn pass<P: Paces>(&self, paces: &P, app: &Application, now: Time) -> Result<(), Problem> {
+    /// Takes so many messages in together, or tells when to come again. More than a second's worth are taken when the
+    /// line is free, and then the next seconds are used up.
+    pub(super) async fn pass<P: Paces>(
+        &self,
+        paces: &P,
+        app: &Application,
+        wanted: u32,
+        now: Time,
+    ) -> Result<(), Problem> {
         let rate = app.publish_rate.unwrap_or(self.rate);
         if rate == 0 {
             return Ok(());
         }
-        let before = match self.spend(app.id, now) {
+        let before = match self.spend(app.id, wanted, now) {
             Ok(()) => return Ok(()),
             Err(before) => before,
         };
+        let longer = horizon(rate, 1).saturating_sub(horizon(rate, wanted));
         if before.full_until > now {
-            return Err(Problem::TooMany(now.until(before.full_until)));
+            return Err(Problem::TooMany(now.until(before.full_until.plus(longer))));
         }
-        let count = before.next_count(rate);
+        let count = before.next_count(rate).max(wanted);
         let (count, slots) = match reserve(paces, app.id, rate, count, now).await? {
-            // So many do not fit any more; one may.
-            Slots::Full(_) if count > 1 => (1, reserve(paces, app.id, rate, 1, now).await?),
+            // So many do not fit any more; those that are needed may.
+            Slots::Full(_) if count > wanted => (wanted, reserve(paces, app.id, rate, wanted, now).await?),
             slots => (count, slots),
         };
         let hand = Hand { left: 0, taken: 1, until: now.plus(SECOND), full_until: now };
         let (hand, result) = match slots {
-            Slots::From(_) => (Hand { left: count - 1, taken: count, ..hand }, Ok(())),
+            Slots::From(_) => (Hand { left: count - wanted, taken: count, ..hand }, Ok(())),
             Slots::Full(next) => {
                 let full_until = next.minus(horizon(rate, 1));
-                (Hand { full_until, ..hand }, Err(Problem::TooMany(now.until(full_until))))
+                (Hand { full_until, ..hand }, Err(Problem::TooMany(now.until(full_until.plus(longer)))))
             }
         };
         self.remember(app.id, hand);
@@ -84,11 +92,11 @@ impl Limiter {
         self.hands.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn spend(&self, app: AppId, now: Time) -> Result<(), Hand> {
+    fn spend(&self, app: AppId, wanted: u32, now: Time) -> Result<(), Hand> {
         let mut hands = self.hands();
         match hands.get_mut(&app) {
-            Some(hand) if hand.left > 0 && hand.until > now => {
-                hand.left -= 1;
+            Some(hand) if hand.left >= wanted && hand.until > now => {
+                hand.left -= wanted;
                 Ok(())
             }
             Some(hand) => Err(*hand),

@@ -9,36 +9,47 @@
 //! - a repeated request after the store finds the message, and gets the same answer.
 //! - no write is needed to mark a claim as finished, and a message without key costs one write.
 //!
+//! Messages of one request are published together: the application with its endpoints is read once, deliveries share the
+//! requests to the queue, and messages those to the store. One claim of the request's key fixes the ids of all of them
+//! ([`crate::ids::Ksuid::nth`]); an `eventId` has a claim of its own. A repeated request looks which messages are stored
+//! and publishes the others. A single message is a request of one.
+//!
 //! A message for too many endpoints to queue before the answer is queued by a job ([`crate::fan_out`]) in the same order:
 //! claim → job → store. The job waits for the stored message, and does nothing for one that never comes.
 
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use crate::{
-    claim::{self, Claim, ClaimKey, KEY_LIFETIME},
-    ids::{AppId, Id as _, Ksuid, MessageId, OrgId},
+    claim::ClaimKey,
+    ids::{AppId, OrgId},
     message::Message,
-    ports::{Ambient, Audience, Claims, Jobs, Messages, Outbox, Paces, Subscribers},
+    ports::{Ambient, Claims, Jobs, Messages, Outbox, Paces, Subscribers, Unavailable},
     problem::Problem,
-    rules::is_name,
-    time::Time,
 };
 
+mod audience;
+mod batch;
+mod claiming;
 mod draft;
 mod limit;
 mod plan;
 
+use batch::Batch;
+pub use batch::Outcome;
+use claiming::{Ending, Held};
 pub use draft::{Draft, RETENTION_DAYS};
 use limit::Limiter;
-use plan::Plan;
+use plan::{Plan, Room};
 pub use plan::{INLINE, INLINE_BYTES};
 pub(crate) use plan::{first_parcel, matching};
 
 /// A message is stored moments after its deliveries, or its job, are queued; until then one that is missing may still come.
 pub(crate) const COMMIT_GRACE: Duration = Duration::from_mins(2);
 
-/// Cached uids; the cache is emptied when it is full.
-const CACHED_UIDS: usize = 10_000;
+/// Largest message as it was sent, JSON in bytes: what fits a queue message and a stored item with all that goes with it.
+pub const MESSAGE_LIMIT: usize = 262_144;
+/// Messages of one request.
+pub const BATCH_LIMIT: usize = 100;
 
 /// What identifies a repeated request.
 #[derive(Debug, Clone)]
@@ -88,185 +99,91 @@ where
         draft: &Draft<'_>,
         request: &Repeatable,
     ) -> Result<Message, Problem> {
-        draft.check()?;
-        let plan = Plan { now: self.ambient.now(), audience: self.audience(org, app).await? };
-        if let Err(refusal) = self.limiter.pass(&self.ledger, &plan.audience.application, plan.now).await {
-            return self.done_already(&plan, request, refusal).await;
+        let batch = Batch::checked(std::iter::once(Ok(draft)));
+        let outcome = self.run(org, app, batch, request).await?.pop();
+        outcome.unwrap_or_else(|| Err(Unavailable::new("publishing", "there is no outcome").into()))
+    }
+
+    /// Publishes messages together, and tells what became of each, in their order; what could not be read is refused
+    /// with the problem it came with. Where none is told, some may be published: repeating the request with its key
+    /// publishes those that are missing.
+    pub async fn publish_all(
+        &self,
+        org: &OrgId,
+        app: &str,
+        drafts: Vec<Result<Draft<'_>, Problem>>,
+        request: &Repeatable,
+    ) -> Result<Vec<Outcome>, Problem> {
+        let apart = drafts.into_iter().map(|draft| match draft {
+            Ok(draft) => (Some(draft), None),
+            Err(problem) => (None, Some(problem)),
+        });
+        let (read, unread): (Vec<_>, Vec<_>) = apart.unzip();
+        let both = read.iter().zip(unread);
+        let drafts = both.filter_map(|(draft, problem)| problem.map(Err).or_else(|| draft.as_ref().map(Ok)));
+        self.run(org, app, Batch::checked(drafts), request).await
+    }
+
+    async fn run(
+        &self,
+        org: &OrgId,
+        app: &str,
+        mut batch: Batch<'_>,
+        request: &Repeatable,
+    ) -> Result<Vec<Outcome>, Problem> {
+        if batch.is_closed() {
+            return Ok(batch.into_outcomes());
+        }
+        let audience = self.audience(org, app, batch.application()).await?;
+        let plan = Plan { now: self.ambient.now(), audience };
+        let count = u32::try_from(batch.open().count()).unwrap_or(u32::MAX);
+        if let Err(refusal) = self.limiter.pass(&self.ledger, &plan.audience.application, count, plan.now).await {
+            self.recall_request(&plan, &mut batch, request).await?;
+            return if batch.is_closed() { Ok(batch.into_outcomes()) } else { Err(refusal) };
         }
         let mut held = Held::default();
-        let result = self.claimed(&plan, draft, request, &mut held).await;
-        if let Err(problem) = &result {
-            self.release(held, plan.now, problem).await;
+        let result = self.claimed(&plan, &mut batch, request, &mut held).await;
+        if let Some(ending) = Ending::of(&result, &batch) {
+            self.release(held, plan.now, ending).await;
         }
-        result
+        result.map(|()| batch.into_outcomes())
     }
 
     /// A repeated request is answered beyond the rate, too: it adds nothing.
-    async fn done_already(&self, plan: &Plan, request: &Repeatable, refusal: Problem) -> Result<Message, Problem> {
-        let Some(key) = &request.key else { return Err(refusal) };
+    async fn recall_request(&self, plan: &Plan, batch: &mut Batch<'_>, request: &Repeatable) -> Result<(), Problem> {
+        let Some(key) = &request.key else { return Ok(()) };
         let standing = self.ledger.standing(key).await?;
         match standing.filter(|claim| claim.fingerprint == request.fingerprint && claim.expires_at > plan.now) {
-            Some(claim) => self.stored(plan, claim.id).await?.ok_or(refusal),
-            None => Err(refusal),
+            Some(claim) => self.recall(plan, batch, claim.id).await,
+            None => Ok(()),
         }
     }
 
     async fn claimed(
         &self,
         plan: &Plan,
-        draft: &Draft<'_>,
+        batch: &mut Batch<'_>,
         request: &Repeatable,
         held: &mut Held,
-    ) -> Result<Message, Problem> {
-        let mut id = Ksuid::new(plan.now, self.ambient.random());
-        if let Some(key) = &request.key {
-            match self.claim_key(plan, key, &request.fingerprint, id).await? {
-                Claimed::Already(message) => return Ok(message),
-                Claimed::Mine(claim) => id = held.keep(key, claim),
-            }
+    ) -> Result<(), Problem> {
+        let Some(first) = self.claim_key(plan, batch, request, held).await? else { return Ok(()) };
+        let ids: HashMap<_, _> = self.claim_events(plan, batch, request, first, held).await?.into_iter().collect();
+        let mut room = Room::default();
+        let new = batch.open().filter_map(|(place, draft)| Some((place, plan.message(*ids.get(&place)?, draft, &mut room))));
+        let (places, messages): (Vec<_>, Vec<_>) = new.unzip();
+        let (jobs, parcels): (Vec<_>, Vec<_>) = messages.iter().partition(|message| message.fans_out);
+        let jobs: Vec<_> = jobs.into_iter().map(|message| plan.job(message)).collect();
+        let parcels: Vec<_> = parcels.into_iter().flat_map(|message| plan.parcels(message)).collect();
+        if !jobs.is_empty() {
+            self.queue.submit(&jobs).await?;
         }
-        if let Some(event_id) = &draft.event_id {
-            let key = ClaimKey::EventId(plan.app(), event_id.clone());
-            let claim = self.claim_event(plan, &key, draft, request, id).await?;
-            id = held.keep(&key, claim);
+        if !parcels.is_empty() {
+            self.queue.send(&parcels).await?;
         }
-        let message = plan.message(MessageId::from_ksuid(id), draft);
-        if message.fans_out {
-            self.queue.submit(&[plan.job(&message)]).await?;
-        } else {
-            self.queue.send(&plan.parcels(&message)).await?;
+        if !messages.is_empty() {
+            self.ledger.store(&messages).await?;
         }
-        self.ledger.store(&message).await?;
-        Ok(message)
-    }
-
-    async fn claim_key(&self, plan: &Plan, key: &ClaimKey, print: &str, id: Ksuid) -> Result<Claimed, Problem> {
-        let mut mine = plan.claim(id, print, plan.now.plus(KEY_LIFETIME));
-        let Some(standing) = self.ledger.claim(key, &mine, None, plan.now).await? else {
-            return Ok(Claimed::Mine(mine));
-        };
-        if standing.fingerprint != print {
-            return Err(claim::reused());
-        }
-        if let Some(message) = self.stored(plan, standing.id).await? {
-            return Ok(Claimed::Already(message));
-        }
-        // Whoever had it did not come to the end: the same message is made again.
-        mine.id = standing.id;
-        self.take_over(plan, key, mine, &standing).await?.map(Claimed::Mine).ok_or_else(claim::in_flight)
-    }
-
-    async fn claim_event(
-        &self,
-        plan: &Plan,
-        key: &ClaimKey,
-        draft: &Draft<'_>,
-        request: &Repeatable,
-        id: Ksuid,
-    ) -> Result<Claim, Problem> {
-        let mut mine = plan.claim(id, &request.fingerprint, plan.expires_at(draft));
-        let Some(standing) = self.ledger.claim(key, &mine, None, plan.now).await? else {
-            return Ok(mine);
-        };
-        if standing.id == id {
-            return Ok(standing);
-        }
-        if self.stored(plan, standing.id).await?.is_some() {
-            return Err(Problem::conflict("A message with this eventId exists in the application"));
-        }
-        // An idempotency key already fixes the id; otherwise the same request makes the same message again.
-        if request.key.is_none() && standing.fingerprint == mine.fingerprint {
-            mine.id = standing.id;
-        }
-        self.take_over(plan, key, mine, &standing).await?.ok_or_else(|| {
-            let detail = "A message with this eventId is being published; try again in half a minute";
-            Problem::refused(409, "event_in_flight", detail)
-        })
-    }
-
-    async fn take_over(
-        &self,
-        plan: &Plan,
-        key: &ClaimKey,
-        mine: Claim,
-        standing: &Claim,
-    ) -> Result<Option<Claim>, Problem> {
-        if standing.lease > plan.now {
-            return Ok(None);
-        }
-        let lost = self.ledger.claim(key, &mine, Some(standing), plan.now).await?;
-        Ok(lost.is_none().then_some(mine))
-    }
-
-    async fn stored(&self, plan: &Plan, id: Ksuid) -> Result<Option<Message>, Problem> {
-        Ok(self.ledger.message(plan.app(), MessageId::from_ksuid(id)).await?)
-    }
-
-    /// Ends the leases, so that a repeated request need not wait for them; or, where nothing was made, the claims
-    /// themselves, so that a mended request may use them. Best effort: leases end by themselves.
-    async fn release(&self, held: Held, now: Time, problem: &Problem) {
-        let unknown = matches!(problem, Problem::Unavailable(_));
-        for (key, claim) in held.0 {
-            let expires_at = if unknown { claim.expires_at } else { now };
-            let ended = Claim { lease: now, expires_at, ..claim.clone() };
-            let _ = self.ledger.claim(&key, &ended, Some(&claim), now).await;
-        }
-    }
-
-    async fn audience(&self, org: &OrgId, app: &str) -> Result<Audience, Problem> {
-        let unknown = || Problem::not_found("Application");
-        if let Ok(id) = app.parse() {
-            let found = self.directory.subscribers(id).await?;
-            return found.filter(|found| found.application.org == *org).ok_or_else(unknown);
-        }
-        if !is_name(app) {
-            return Err(Problem::invalid(&["path", "app_id"], "must be an application's id or uid"));
-        }
-        let key = (org.clone(), app.to_owned());
-        if let Some(id) = self.cached(&key)
-            && let Some(found) = self.of_uid(id, &key).await?
-        {
-            return Ok(found);
-        }
-        let id = self.directory.application_id(org, app).await?.ok_or_else(unknown)?;
-        let found = self.of_uid(id, &key).await?.ok_or_else(unknown)?;
-        self.cache(key, id);
-        Ok(found)
-    }
-
-    async fn of_uid(&self, id: AppId, (org, uid): &(OrgId, String)) -> Result<Option<Audience>, Problem> {
-        let found = self.directory.subscribers(id).await?;
-        Ok(found
-            .filter(|Audience { application, .. }| application.org == *org && application.uid.as_ref() == Some(uid)))
-    }
-
-    fn cached(&self, key: &(OrgId, String)) -> Option<AppId> {
-        self.uids.lock().ok()?.get(key).copied()
-    }
-
-    fn cache(&self, key: (OrgId, String), id: AppId) {
-        if let Ok(mut uids) = self.uids.lock() {
-            if uids.len() >= CACHED_UIDS {
-                uids.clear();
-            }
-            uids.insert(key, id);
-        }
-    }
-}
-
-enum Claimed {
-    Mine(Claim),
-    Already(Message),
-}
-
-/// The claims this request made.
-#[derive(Default)]
-struct Held(Vec<(ClaimKey, Claim)>);
-
-impl Held {
-    fn keep(&mut self, key: &ClaimKey, claim: Claim) -> Ksuid {
-        let id = claim.id;
-        self.0.push((key.clone(), claim));
-        id
+        places.into_iter().zip(messages).for_each(|(place, message)| batch.close(place, Ok(message)));
+        Ok(())
     }
 }

@@ -15,8 +15,34 @@ use crate::{
 
 /// Endpoints that a message may match to be queued before the answer; for more there is a job.
 pub const INLINE: usize = 500;
-/// Bytes of payload that may be queued before the answer, over all endpoints.
+/// Bytes of payload that may be queued before the answer, over all endpoints and messages of a request.
 pub const INLINE_BYTES: usize = 64 * 1024 * 1024;
+/// Deliveries of all messages of a request that may be queued before the answer: two hundred requests to the queue.
+const INLINE_DELIVERIES: usize = 2_000;
+
+/// What may still be queued before the answer.
+pub(super) struct Room {
+    deliveries: usize,
+    bytes: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { deliveries: INLINE_DELIVERIES, bytes: INLINE_BYTES }
+    }
+}
+
+impl Room {
+    /// Takes so much of it, if there is so much.
+    fn take(&mut self, deliveries: usize, bytes: usize) -> bool {
+        let fits = deliveries <= self.deliveries && bytes <= self.bytes;
+        if fits {
+            self.deliveries -= deliveries;
+            self.bytes -= bytes;
+        }
+        fits
+    }
+}
 
 /// What is known when a request begins.
 pub(super) struct Plan {
@@ -39,7 +65,8 @@ impl Plan {
         self.now.plus(Duration::from_secs(days * 86_400))
     }
 
-    pub(super) fn message(&self, id: MessageId, draft: &Draft<'_>) -> Message {
+    /// The message, for which there may be room to queue it before the answer.
+    pub(super) fn message(&self, id: MessageId, draft: &Draft<'_>, room: &mut Room) -> Message {
         let (payload, content_type) = draft.content();
         let channels = draft.channels.clone().map(|mut channels| {
             channels.sort();
@@ -64,7 +91,7 @@ impl Plan {
         let (held, open) = matching(&message, &self.audience.endpoints);
         message.fans_out = !self.audience.complete
             || open.len() + held.len() > INLINE
-            || open.len() * message.payload.len() > INLINE_BYTES;
+            || !room.take(open.len(), open.len() * message.payload.len());
         if !message.fans_out {
             message.endpoints = open.iter().map(|endpoint| endpoint.id).collect();
             message.held = held.iter().map(|endpoint| endpoint.id).collect();

@@ -18,7 +18,7 @@ use postrider_core::{
     outbound::{Answer, Exchange, Outbound, Sender},
     ports::{
         Ambient, Audience, Claims, DeadLetter, Deliveries, DeliveryKey, Due, Inbox, Jobs, Keys, Known, LANES, Messages,
-        Outbox, Paces, Parcel, Parking, Reservation, Slots, Subscribers, Unavailable, Valve, Valves, Way,
+        Outbox, Paces, Parcel, Parking, Reservation, Saved, Slots, Subscribers, Unavailable, Valve, Valves, Way,
     },
     secret::SigningSecret,
     time::Time,
@@ -195,6 +195,10 @@ impl Subscribers for World {
         })
     }
 
+    async fn create_application(&self, _: &Application) -> Result<Saved, Unavailable> {
+        Ok(Saved::Stale)
+    }
+
     async fn endpoints_after(
         &self,
         _: AppId,
@@ -232,8 +236,13 @@ impl Claims for World {
 }
 
 impl Messages for World {
-    async fn store(&self, message: &Message) -> Result<(), Unavailable> {
-        self.call(|inner| drop(inner.messages.insert((message.app, message.id), message.clone())))
+    async fn store(&self, messages: &[Message]) -> Result<(), Unavailable> {
+        let new = messages.iter().map(|message| ((message.app, message.id), message.clone()));
+        self.call(|inner| inner.messages.extend(new))
+    }
+
+    async fn stored(&self, app: AppId, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>, Unavailable> {
+        self.call(|inner| ids.iter().filter_map(|id| Some((*id, inner.messages.get(&(app, *id))?.clone()))).collect())
     }
 
     async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Message>, Unavailable> {

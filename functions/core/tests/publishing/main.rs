@@ -1,6 +1,8 @@
 //! The promises of publishing, over ports that die at any call: small messages, and those that a job fans out.
 
+mod bulk;
 mod fan_out;
+mod founding;
 mod publish;
 mod rate;
 mod tell;

@@ -2,6 +2,7 @@
 //! was killed at that `.await`. The fatal call itself may have had its effect, or not.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Poll,
     time::Duration,
@@ -15,7 +16,7 @@ use postrider_core::{
     memory::Memory,
     message::{Content, Envelope, Message},
     ports::{
-        Ambient, Audience, Claims, FanOuts, FanPage, Jobs, Messages, Outbox, Paces, Parcel, Reservation, Slots,
+        Ambient, Audience, Claims, FanOuts, FanPage, Jobs, Messages, Outbox, Paces, Parcel, Reservation, Saved, Slots,
         Subscribers, Unavailable,
     },
     publish::Publisher,
@@ -133,6 +134,11 @@ impl World {
         std::mem::take(&mut side.is_dead)
     }
 
+    /// Port calls since the last [`World::die_at`].
+    pub(crate) fn calls(&self) -> usize {
+        self.side().calls
+    }
+
     pub(crate) fn pass(&self, time: Duration) {
         self.side().passed += time;
     }
@@ -196,6 +202,10 @@ impl Subscribers for World {
         self.call(self.0.memory.subscribers(app)).await
     }
 
+    async fn create_application(&self, new: &Application) -> Result<Saved, Unavailable> {
+        self.call(self.0.memory.create_application(new)).await
+    }
+
     async fn endpoints_after(
         &self,
         app: AppId,
@@ -227,8 +237,16 @@ impl Claims for World {
 }
 
 impl Messages for World {
-    async fn store(&self, message: &Message) -> Result<(), Unavailable> {
-        self.call(self.0.memory.store(message)).await
+    async fn store(&self, messages: &[Message]) -> Result<(), Unavailable> {
+        // A call for each request of 25: dying in the middle leaves some of them stored.
+        for request in messages.chunks(25) {
+            self.call(self.0.memory.store(request)).await?;
+        }
+        Ok(())
+    }
+
+    async fn stored(&self, app: AppId, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>, Unavailable> {
+        self.call(self.0.memory.stored(app, ids)).await
     }
 
     async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Message>, Unavailable> {

@@ -1,17 +1,17 @@
 //! The ports of publishing, and time.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use postrider_core::{
     claim::{Claim, ClaimKey},
-    entity::Endpoint,
+    entity::{Application, Endpoint},
     ids::{AppId, EndpointId, MessageId, OrgId},
     job::Job,
     keyring::Keyring,
     message::Message,
     ports::{
-        Ambient, Audience, Claims, Jobs, Keys, Messages, Outbox, Paces, Parcel, Reservation, Slots, Subscribers,
-        Unavailable,
+        Ambient, Audience, Claims, Jobs, Keys, Messages, Outbox, Paces, Parcel, Reservation, Saved, Slots,
+        Subscribers, Unavailable,
     },
     time::Time,
 };
@@ -50,6 +50,10 @@ impl Subscribers for World {
             Some(Audience { application: tables.application.clone(), endpoints, complete: true })
         })
         .await
+    }
+
+    async fn create_application(&self, _: &Application) -> Result<Saved, Unavailable> {
+        Ok(Saved::Stale)
     }
 
     async fn endpoints_after(
@@ -96,11 +100,16 @@ impl Claims for World {
 }
 
 impl Messages for World {
-    async fn store(&self, message: &Message) -> Result<(), Unavailable> {
-        self.call("store the message", |inner| {
-            inner.tables.store(message);
+    async fn store(&self, messages: &[Message]) -> Result<(), Unavailable> {
+        self.call("store the messages", |inner| {
+            messages.iter().for_each(|message| inner.tables.store(message));
         })
         .await
+    }
+
+    async fn stored(&self, app: AppId, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>, Unavailable> {
+        let of = |inner: &Inner, id| Some((id, inner.tables.messages.get(&(app, id))?.clone()));
+        self.call("read messages", |inner| ids.iter().filter_map(|id| of(inner, *id)).collect()).await
     }
 
     async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Message>, Unavailable> {
