@@ -119,11 +119,16 @@ pub fn reused() -> Problem {
     Problem::invalid(&["header", "idempotency-key"], "this key was used for a different request; use a new key")
 }
 
+/// The code of a request whose key is in flight.
+pub const KEY_IN_FLIGHT: &str = "idempotency_key_in_flight";
+/// The code of a message whose `eventId` is in flight.
+pub const EVENT_IN_FLIGHT: &str = "event_in_flight";
+
 /// 409: the first request with the key has not ended.
 pub fn in_flight() -> Problem {
     Problem::refused(
         409,
-        "idempotency_key_in_flight",
+        KEY_IN_FLIGHT,
         "A request with this Idempotency-Key is still being processed; try again in a moment",
     )
 }

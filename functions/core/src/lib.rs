@@ -1,6 +1,6 @@
 //! The domain of Postrider: what webhooks are, and every decision about them.
 //!
-//! Nothing here knows of AWS or of an HTTP client. The use cases ([`publish`], [`deliver`], [`wake`], [`manage`],
+//! Nothing here knows of AWS or of an HTTP client. The use cases ([`publish`], [`intake`], [`deliver`], [`wake`], [`manage`],
 //! [`history`]) run over the [`ports`], which `postrider-aws` and `postrider-egress` implement; time and randomness
 //! come in through [`ports::Ambient`].
 //!
@@ -24,6 +24,7 @@ pub mod given;
 pub mod health;
 pub mod history;
 pub mod ids;
+pub mod intake;
 pub mod job;
 pub mod keyring;
 pub mod manage;

@@ -280,7 +280,7 @@ impl Envelope {
 }
 
 /// The characters that an SQS message may hold (SQS API reference, `SendMessage`).
-const fn sqs_allows(c: char) -> bool {
+pub(crate) const fn sqs_allows(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 

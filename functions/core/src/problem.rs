@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::ports::Unavailable;
+use crate::{claim, ports::Unavailable};
 
 /// A refused call. Its `detail` tells the caller what was wrong and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +69,11 @@ impl Problem {
         Self::refused(409, "conflict", detail)
     }
 
+    /// 413.
+    pub fn too_large(what: &str, bytes: usize, most: usize) -> Self {
+        Self::refused(413, "payload_too_large", format!("{what} has {bytes} bytes; at most {most} are accepted"))
+    }
+
     /// 422 for one field.
     pub fn invalid(loc: &[&str], msg: impl Into<Cow<'static, str>>) -> Self {
         Self::Invalid(vec![Item::rule(loc, msg)])
@@ -88,6 +93,25 @@ impl Problem {
             Self::TooMany(_) => 429,
             Self::Invalid(_) => 422,
             Self::Unavailable(_) => 503,
+        }
+    }
+
+    /// For programs, in one word.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused { code, .. } => code,
+            Self::TooMany(_) => "rate_limited",
+            Self::Invalid(_) => "invalid",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// Whether the same call may succeed later: after a service that failed, a rate, or a request that is in flight.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::TooMany(_) | Self::Unavailable(_) => true,
+            Self::Refused { code, .. } => [claim::KEY_IN_FLIGHT, claim::EVENT_IN_FLIGHT].contains(code),
+            Self::Invalid(_) => false,
         }
     }
 
@@ -116,12 +140,12 @@ impl Problem {
         let text = match self {
             Self::Refused { code, detail, .. } => serde_json::to_string(&Refused { code, detail }),
             Self::TooMany(_) => serde_json::to_string(&Refused {
-                code: "rate_limited",
+                code: self.code(),
                 detail: "The application takes in no more messages a second; try again when Retry-After has passed",
             }),
             Self::Invalid(items) => serde_json::to_string(&Invalid { detail: items }),
             Self::Unavailable(_) => serde_json::to_string(&Refused {
-                code: "unavailable",
+                code: self.code(),
                 detail: "Try again in a moment, with the same Idempotency-Key if you gave one",
             }),
         };

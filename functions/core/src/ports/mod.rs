@@ -19,7 +19,7 @@ pub use deliveries::{Deliveries, DeliveryKey, Known, Owner};
 pub use paces::{Paced, Paces, Reservation, Slots};
 pub use parking::{Due, LANES, Parking, Valve, Valves};
 pub use publishing::{Claims, FanOuts, FanPage, Messages};
-pub use queues::{DeadLetter, Inbox, Jobs, LONGEST_DELAY, Outbox, Parcel, Way};
+pub use queues::{DeadLetter, Inbox, Jobs, LONGEST_DELAY, Outbox, Parcel, Reject, Rejects, Way};
 pub use record::{Confirming, Record, Span};
 pub use recovery::{DeadSpan, Recovery, Tasks};
 

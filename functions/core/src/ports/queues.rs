@@ -7,7 +7,8 @@ use crate::{
     delivery::Reason,
     ids::{AppId, EndpointId, MessageId},
     job::Job,
-    message::Content,
+    message::{Content, sqs_allows},
+    problem::Problem,
 };
 
 /// Which of the two delivery queues.
@@ -53,6 +54,41 @@ pub trait Inbox: Send + Sync {
     fn hold(&self, way: Way, receipts: &[(String, Duration)]) -> impl Future<Output = ()> + Send;
     /// Sends to the dead-letter queue. `Ok` only if all are in it.
     fn bury(&self, dead: &[DeadLetter]) -> impl Future<Output = Result<(), Unavailable>> + Send;
+}
+
+/// Something that came by a queue or a bus and cannot be published, for the dead-letter queue of inputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// As it came, to send again.
+    pub body: String,
+    /// The idempotency key that its producer gave it.
+    pub key: Option<String>,
+    /// What an HTTP caller would have been told.
+    pub status: u16,
+    /// The same in one word.
+    pub reason: &'static str,
+    /// The same for people, at most 1,024 bytes; never empty.
+    pub detail: String,
+}
+
+/// Bytes of [`Reject::detail`].
+const DETAIL_LIMIT: usize = 1_024;
+
+impl Reject {
+    /// What came, and what was wrong with it; in characters that a queue takes.
+    pub fn new(body: &str, key: Option<&str>, problem: &Problem) -> Self {
+        let mut detail: String = problem.body().chars().filter(|c| sqs_allows(*c)).collect();
+        detail.truncate(detail.floor_char_boundary(DETAIL_LIMIT));
+        // In a JSON text they stand in strings only, where an escape is the same.
+        let body = body.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff");
+        Self { body, key: key.map(str::to_owned), status: problem.status(), reason: problem.code(), detail }
+    }
+}
+
+/// The dead-letter queue of inputs.
+pub trait Rejects: Send + Sync {
+    /// Sets something aside, durably.
+    fn set_aside(&self, reject: &Reject) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
 /// A delivery that ended without success, for the dead-letter queue.

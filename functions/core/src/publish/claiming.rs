@@ -149,7 +149,7 @@ where
         }
         self.take_over(plan, key, mine, &standing).await?.ok_or_else(|| {
             let detail = "A message with this eventId is being published; try again in half a minute";
-            Problem::refused(409, "event_in_flight", detail)
+            Problem::refused(409, claim::EVENT_IN_FLIGHT, detail)
         })
     }
 

@@ -3,6 +3,7 @@
 mod bulk;
 mod fan_out;
 mod founding;
+mod intake;
 mod publish;
 mod rate;
 mod tell;

@@ -16,7 +16,7 @@ use postrider_core::{
     memory::Memory,
     message::{Content, Envelope, Message},
     ports::{
-        Ambient, Audience, Claims, FanOuts, FanPage, Jobs, Messages, Outbox, Paces, Parcel, Reservation, Saved, Slots,
+        Ambient, Audience, Claims, FanOuts, FanPage, Jobs, Messages, Outbox, Paces, Parcel, Reject, Rejects, Reservation, Saved, Slots,
         Subscribers, Unavailable,
     },
     publish::Publisher,
@@ -41,6 +41,7 @@ pub(crate) struct Side {
     passed: Duration,
     pub(crate) parcels: Vec<Parcel>,
     pub(crate) jobs: Vec<Job>,
+    pub(crate) rejects: Vec<Reject>,
     /// Reservations of rates.
     pub(crate) reserved: usize,
     calls: usize,
@@ -298,6 +299,16 @@ impl Jobs for World {
     async fn submit(&self, jobs: &[Job]) -> Result<(), Unavailable> {
         let work = async {
             self.side().jobs.extend_from_slice(jobs);
+            Ok(())
+        };
+        self.call(work).await
+    }
+}
+
+impl Rejects for World {
+    async fn set_aside(&self, reject: &Reject) -> Result<(), Unavailable> {
+        let work = async {
+            self.side().rejects.push(reject.clone());
             Ok(())
         };
         self.call(work).await
