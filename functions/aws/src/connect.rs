@@ -13,7 +13,7 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 
-use crate::{ConfigTable, Ledger, Meter, Queues, SecretKeys, sqs::QueueUrls};
+use crate::{ConfigTable, Ledger, Meter, Queues, RejectQueue, SecretKeys, sqs::QueueUrls};
 
 /// Requests to AWS are tried so often, at random times within these pauses, doubled from the first to the longest: some
 /// three seconds of throttling are outlasted.
@@ -72,6 +72,11 @@ impl Aws {
     /// The delivery queues.
     pub fn queues(&self, urls: QueueUrls) -> Queues {
         Queues::new(self.sqs.clone(), urls)
+    }
+
+    /// The dead-letter queue of inputs.
+    pub fn reject_queue(&self, url: &str) -> RejectQueue {
+        RejectQueue::new(self.sqs.clone(), url)
     }
 
     /// The keyring in a secret, by its ARN or name.

@@ -7,7 +7,7 @@
 //!
 //! - [`ConfigTable`]: `Directory`, `Subscribers`
 //! - [`Ledger`]: `Claims`, `Messages`, `FanOuts`, `Record`, `Paces`, `Deliveries`, `Valves`, `Parking`, `Confirming`
-//! - [`Queues`]: `Outbox`, `Inbox`, `Jobs`
+//! - [`Queues`]: `Outbox`, `Inbox`, `Jobs`; [`RejectQueue`]: `Rejects`
 //! - [`SecretKeys`]: `Keys`; [`System`]: `Ambient`
 
 mod ambient;
@@ -28,4 +28,4 @@ pub use connect::Aws;
 pub use ledger::Ledger;
 pub use meter::{Meter, Usage};
 pub use secrets::SecretKeys;
-pub use sqs::{QueueUrls, Queues};
+pub use sqs::{QueueUrls, Queues, RejectQueue};

@@ -1,6 +1,11 @@
-//! The ingest function: `POST /api/v1/app/{app_id}/msg`.
+//! The ingest function. It is called for three things:
+//! - `POST /api/v1/app/{app_id}/msg` and `…/msg/batch` over HTTP ([`Ingest`]),
+//! - messages of the publish queue, and
+//! - events of an event bus ([`handed_over`]).
+//!
+//! All of them publish by [`postrider_core::publish`].
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use lambda_http::{
     Body, Request, RequestExt as _, Response,
@@ -13,15 +18,29 @@ use postrider_core::{
     ports::{Ambient, Claims, Jobs, Keys, Messages, Outbox, Paces, Subscribers},
     problem::{Problem, from_json},
     publish::{Draft, Publisher, Repeatable},
+    token::Caller,
 };
-use postrider_web::{Answer, Keyed, Query, authenticate, idempotency_key, json, respond, within_limit};
+use postrider_web::{Answer, Keyed, Query, authenticate, idempotency_key, json, respond, within, within_limit};
+
+mod bulk;
+mod inputs;
+
+pub use bulk::BULK_BODY_LIMIT;
+pub use inputs::handed_over;
 
 /// What the function works with.
 #[derive(Debug)]
 pub struct Ingest<D, L, Q, K, A> {
-    publisher: Publisher<D, L, Q, A>,
+    publisher: Arc<Publisher<D, L, Q, A>>,
     keys: K,
     ambient: A,
+}
+
+/// What a path asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Route<'a> {
+    One(Cow<'a, str>),
+    Bulk(Cow<'a, str>),
 }
 
 impl<D, L, Q, K, A> Ingest<D, L, Q, K, A>
@@ -33,38 +52,31 @@ where
     A: Ambient,
 {
     /// Publishes with this publisher, for callers whose tokens these keys signed.
-    pub const fn new(publisher: Publisher<D, L, Q, A>, keys: K, ambient: A) -> Self {
+    pub const fn new(publisher: Arc<Publisher<D, L, Q, A>>, keys: K, ambient: A) -> Self {
         Self { publisher, keys, ambient }
     }
 
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Response<Body> {
         // API Gateway routes nothing else here; a direct invocation may.
-        let Some(app) = application(request.raw_http_path()) else { return empty(StatusCode::NOT_FOUND) };
+        let Some(route) = route(request.raw_http_path()) else { return empty(StatusCode::NOT_FOUND) };
         if request.method() != Method::POST {
             let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
             response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
             return response;
         }
-        respond(self.publish(&app, &request).await)
+        respond(match route {
+            Route::One(app) => self.publish(&app, &request).await,
+            Route::Bulk(app) => self.publish_in_bulk(&app, &request).await,
+        })
     }
 
     async fn publish(&self, app: &str, request: &Request) -> Result<Answer, Problem> {
-        let raw_query = request.uri().query();
-        let with_content = Query::parse(raw_query).flag("with_content", true)?;
-        let caller = authenticate(&self.keys, request.headers(), self.ambient.now()).await?;
-        caller.must_be_organization()?;
+        let with_content = with_content(request)?;
+        let caller = self.organization(request).await?;
         let body = within_limit(request.body())?;
         let draft: Draft<'_> = from_json(body)?;
-        let query = raw_query.unwrap_or_default();
-        let path = request.raw_http_path();
-        let repeatable = match idempotency_key(request.headers())? {
-            Some(key) => {
-                let Keyed { key, fingerprint } = Keyed::new(&caller, &key, "POST", path, query, body);
-                Repeatable { key: Some(key), fingerprint }
-            }
-            None => Repeatable { key: None, fingerprint: fingerprint(&[path.as_bytes(), query.as_bytes(), body]) },
-        };
+        let repeatable = repeatable(&caller, request, body)?;
         let message = self.publisher.publish(&caller.org, app, &draft, &repeatable).await?;
         tracing::info!(
             app = %message.app, msg = %message.id, endpoints = message.endpoints.len(), held = message.held.len(),
@@ -73,6 +85,39 @@ where
         );
         json(202, &message_out(&message, with_content))
     }
+
+    async fn publish_in_bulk(&self, app: &str, request: &Request) -> Result<Answer, Problem> {
+        let with_content = with_content(request)?;
+        let caller = self.organization(request).await?;
+        let body = within(request.body(), BULK_BODY_LIMIT)?;
+        let drafts = bulk::read(body)?;
+        let repeatable = repeatable(&caller, request, body)?;
+        let outcomes = self.publisher.publish_all(&caller.org, app, drafts, &repeatable).await?;
+        let accepted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        tracing::info!(app, accepted, refused = outcomes.len() - accepted, "published in bulk");
+        bulk::answer(&outcomes, with_content)
+    }
+
+    async fn organization(&self, request: &Request) -> Result<Caller, Problem> {
+        let caller = authenticate(&self.keys, request.headers(), self.ambient.now()).await?;
+        caller.must_be_organization()?;
+        Ok(caller)
+    }
+}
+
+fn with_content(request: &Request) -> Result<bool, Problem> {
+    Query::parse(request.uri().query()).flag("with_content", true)
+}
+
+fn repeatable(caller: &Caller, request: &Request, body: &[u8]) -> Result<Repeatable, Problem> {
+    let (path, query) = (request.raw_http_path(), request.uri().query().unwrap_or_default());
+    Ok(match idempotency_key(request.headers())? {
+        Some(key) => {
+            let Keyed { key, fingerprint } = Keyed::new(caller, &key, "POST", path, query, body);
+            Repeatable { key: Some(key), fingerprint }
+        }
+        None => Repeatable { key: None, fingerprint: fingerprint(&[path.as_bytes(), query.as_bytes(), body]) },
+    })
 }
 
 fn empty(status: StatusCode) -> Response<Body> {
@@ -81,12 +126,18 @@ fn empty(status: StatusCode) -> Response<Body> {
     response
 }
 
-/// The application's id or uid in the path, decoded. What is not UTF-8 becomes what no application can be called.
-fn application(path: &str) -> Option<Cow<'_, str>> {
+/// With the application's id or uid in the path, decoded. What is not UTF-8 becomes what no application can be called.
+fn route(path: &str) -> Option<Route<'_>> {
     let rest = path.trim_end_matches('/').strip_prefix("/api/v1/app/")?;
-    let segment = rest.strip_suffix("/msg")?;
-    let plain = !segment.is_empty() && !segment.contains('/');
-    plain.then(|| percent_decode_str(segment).decode_utf8_lossy())
+    let (segment, is_bulk) = match rest.strip_suffix("/msg/batch") {
+        Some(segment) => (segment, true),
+        None => (rest.strip_suffix("/msg")?, false),
+    };
+    if segment.is_empty() || segment.contains('/') {
+        return None;
+    }
+    let app = percent_decode_str(segment).decode_utf8_lossy();
+    Some(if is_bulk { Route::Bulk(app) } else { Route::One(app) })
 }
 
 #[cfg(test)]
@@ -95,11 +146,13 @@ mod tests {
 
     #[test]
     fn the_application_is_one_segment_of_the_path() {
-        assert_eq!(application("/api/v1/app/acme/msg").as_deref(), Some("acme"));
-        assert_eq!(application("/api/v1/app/a%2Fb/msg/").as_deref(), Some("a/b"));
-        assert_eq!(application("/api/v1/app/%ff/msg").as_deref(), Some("\u{fffd}"));
-        for path in ["/api/v1/app//msg", "/api/v1/app/a/b/msg", "/api/v1/app/a", "/"] {
-            assert_eq!(application(path), None, "{path}");
+        let one = |app: &'static str| Some(Route::One(app.into()));
+        assert_eq!(route("/api/v1/app/acme/msg"), one("acme"));
+        assert_eq!(route("/api/v1/app/a%2Fb/msg/"), one("a/b"));
+        assert_eq!(route("/api/v1/app/%ff/msg"), one("\u{fffd}"));
+        assert_eq!(route("/api/v1/app/acme/msg/batch"), Some(Route::Bulk("acme".into())));
+        for path in ["/api/v1/app//msg", "/api/v1/app/a/b/msg", "/api/v1/app/a/msg/b/batch", "/api/v1/app/a", "/"] {
+            assert_eq!(route(path), None, "{path}");
         }
     }
 }

@@ -4,9 +4,9 @@ use std::{convert::Infallible, sync::Arc};
 
 use lambda_http::{Error, Request, service_fn};
 use postrider_aws::{Aws, System, log_usage, settings::IngestSettings, telemetry};
-use postrider_core::publish::Publisher;
-use postrider_ingest::Ingest;
-use postrider_web::serve;
+use postrider_core::{intake::Intake, publish::Publisher};
+use postrider_ingest::{Ingest, handed_over};
+use postrider_web::serve_with;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -18,16 +18,27 @@ async fn main() -> Result<(), Error> {
         aws.ledger(&settings.ledger_table, &settings.config_table),
         aws.queues(settings.queues),
         System,
-    )
-    .with_rate(settings.publish_rate);
+    );
+    let publisher = Arc::new(publisher.with_rate(settings.publish_rate));
+    let rejects = aws.reject_queue(&settings.rejects_url);
+    let intake = Arc::new(Intake::new(Arc::clone(&publisher), rejects, settings.event_map));
     let ingest = Arc::new(Ingest::new(publisher, aws.keys(&settings.keyring), System));
-    serve(service_fn(move |request: Request| {
-        let (ingest, meter) = (Arc::clone(&ingest), aws.meter().clone());
+    let meter = aws.meter().clone();
+    let requests = service_fn(move |request: Request| {
+        let (ingest, meter) = (Arc::clone(&ingest), meter.clone());
         async move {
             let response = ingest.handle(request).await;
             log_usage!(meter, "request handled", status = response.status().as_u16());
             Ok::<_, Infallible>(response)
         }
-    }))
+    });
+    serve_with(requests, |event| {
+        let (intake, meter) = (Arc::clone(&intake), aws.meter().clone());
+        async move {
+            let answer = handed_over(&intake, &event).await;
+            log_usage!(meter, "input handled", done = answer.is_ok());
+            answer
+        }
+    })
     .await
 }

@@ -1,15 +1,19 @@
 //! Bodies.
 
-use postrider_core::problem::Problem;
+use postrider_core::{problem::Problem, publish::MESSAGE_LIMIT};
 
-/// Largest request body, in bytes: what fits a queue message and a stored item with all that goes with it.
-pub const BODY_LIMIT: usize = 262_144;
+/// Largest request body, in bytes: that of a message.
+pub const BODY_LIMIT: usize = MESSAGE_LIMIT;
 
 /// The body, unless it is too large.
 pub fn within_limit(body: &[u8]) -> Result<&[u8], Problem> {
-    if body.len() > BODY_LIMIT {
-        let detail = format!("The request's body has {} bytes; at most {BODY_LIMIT} are accepted", body.len());
-        return Err(Problem::refused(413, "payload_too_large", detail));
+    within(body, BODY_LIMIT)
+}
+
+/// The body, unless it has more bytes than these.
+pub fn within(body: &[u8], most: usize) -> Result<&[u8], Problem> {
+    if body.len() > most {
+        return Err(Problem::too_large("The request's body", body.len(), most));
     }
     Ok(body)
 }

@@ -4,6 +4,8 @@
 //! caller would get a 502 for a stray `<` in a query. So what it reads is mended first: the path and the query are
 //! encoded where they are not, and the host, which nobody here needs, is left out.
 
+use std::convert::Infallible;
+
 use http::header;
 use lambda_http::{
     Adapter, IntoResponse, LambdaEvent, Request, Service,
@@ -13,6 +15,8 @@ use lambda_http::{
     service_fn,
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde_json::{Value, value::RawValue};
 
 /// What a query cannot hold as it is. `%` stays: it begins what is encoded already.
 const QUERY: &AsciiSet = &CONTROLS
@@ -48,6 +52,64 @@ where
     .await
 }
 
+/// Serves the function's HTTP events with `service`, and what a queue or an event bus hands over with `other`.
+pub async fn serve_with<S, R, O, F>(service: S, other: O) -> Result<(), lambda_http::Error>
+where
+    S: Service<Request, Response = R, Error = Infallible>,
+    S::Future: Send + 'static,
+    R: IntoResponse + 'static,
+    O: Fn(Box<RawValue>) -> F,
+    F: Future<Output = Result<Value, lambda_http::Error>>,
+{
+    let mut adapter = Adapter::from(service);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+        let LambdaEvent { payload, context } = event;
+        let answer = if is_http(&payload) {
+            let request = serde_json::from_str(payload.get()).map(|mut request| {
+                if let LambdaRequest::ApiGatewayV2(request) = &mut request {
+                    mend(request);
+                }
+                adapter.call(LambdaEvent::new(request, context))
+            });
+            Ok(request)
+        } else {
+            Err(other(payload))
+        };
+        async move {
+            match answer {
+                Ok(request) => match request?.await {
+                    Ok(response) => Ok(Answered::Http(response)),
+                    Err(never) => match never {},
+                },
+                Err(other) => other.await.map(Answered::Other),
+            }
+        }
+    }))
+    .await
+}
+
+/// What goes back to Lambda.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answered<H> {
+    Http(H),
+    Other(Value),
+}
+
+/// A queue's event has `Records`, a bus's has a `detail-type`.
+fn is_http(event: &RawValue) -> bool {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Shape {
+        #[serde(rename = "Records")]
+        records: Option<IgnoredAny>,
+        #[serde(rename = "detail-type")]
+        detail_type: Option<IgnoredAny>,
+    }
+    let shape: Shape = serde_json::from_str(event.get()).unwrap_or_default();
+    shape.records.is_none() && shape.detail_type.is_none()
+}
+
 fn mend(request: &mut ApiGatewayV2httpRequest) {
     let path = request.raw_path.as_deref().unwrap_or_default();
     request.raw_path = Some(format!("/{}", utf8_percent_encode(path.trim_start_matches('/'), PATH)));
@@ -70,6 +132,15 @@ mod tests {
         event.headers.insert("x-forwarded-proto", http::HeaderValue::from_static(" :"));
         mend(&mut event);
         Request::from(LambdaRequest::ApiGatewayV2(event)).uri().to_string()
+    }
+
+    #[test]
+    fn http_a_queue_and_a_bus_are_told_apart() {
+        let is_http = |event: &str| is_http(&RawValue::from_string(event.to_owned()).expect("JSON"));
+        assert!(is_http(include_str!("../../../events/ingest/publish.json")));
+        assert!(!is_http(include_str!("../../../events/ingest/sqs.json")));
+        assert!(!is_http(include_str!("../../../events/ingest/eventbridge.json")));
+        assert!(is_http("[]"));
     }
 
     #[test]

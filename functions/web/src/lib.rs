@@ -9,7 +9,7 @@ mod query;
 
 pub use answer::{Answer, NO_CONTENT, json, respond};
 pub use auth::authenticate;
-pub use body::{BODY_LIMIT, within_limit};
-pub use event::serve;
+pub use body::{BODY_LIMIT, within, within_limit};
+pub use event::{serve, serve_with};
 pub use idempotency::{Keyed, idempotency_key, once};
 pub use query::Query;

@@ -9,6 +9,10 @@
 //! | `POSTRIDER_RETRY_QUEUE_URL` | URL | required | all |
 //! | `POSTRIDER_JOB_QUEUE_URL` | URL | required | all |
 //! | `POSTRIDER_PUBLISH_RATE` | messages per second of an application, 0–100,000; 0: any number | 0 | ingest |
+//! | `POSTRIDER_PUBLISH_DEAD_LETTER_QUEUE_URL` | URL | required | ingest |
+//! | `POSTRIDER_EVENTBRIDGE_ORGANIZATION` | `org_…`, whose the events of the bus are | none: they are set aside | ingest |
+//! | `POSTRIDER_EVENTBRIDGE_APPLICATION` | where in the `detail` the application is named | `applicationUid` | ingest |
+//! | `POSTRIDER_EVENTBRIDGE_TYPES` | such as `OrderPaid=order.paid,*=other` | the `detail-type` itself | ingest |
 //! | `POSTRIDER_DEAD_LETTER_QUEUE_URL` | URL | required | delivery |
 //! | `POSTRIDER_RETRY_SCHEDULE` | waits such as `5s,5m,2h`; empty: one attempt | `5s,5m,30m,2h,5h,10h,14h,20h,24h` | delivery |
 //! | `POSTRIDER_ATTEMPT_TIMEOUT_SECONDS` | seconds, 1–30 | 15 | delivery |
@@ -30,7 +34,7 @@ mod source;
 use std::time::Duration;
 
 use lambda_runtime::tracing::subscriber::filter::LevelFilter;
-use postrider_core::retry::Schedule;
+use postrider_core::{intake::EventMap, retry::Schedule};
 
 use source::{Source, environment};
 
@@ -60,6 +64,10 @@ pub struct IngestSettings {
     pub queues: QueueUrls,
     /// `POSTRIDER_PUBLISH_RATE`: of each application without a rate of its own.
     pub publish_rate: u32,
+    /// `POSTRIDER_PUBLISH_DEAD_LETTER_QUEUE_URL`.
+    pub rejects_url: String,
+    /// `POSTRIDER_EVENTBRIDGE_ORGANIZATION`, `POSTRIDER_EVENTBRIDGE_APPLICATION`, `POSTRIDER_EVENTBRIDGE_TYPES`.
+    pub event_map: EventMap,
     /// `POSTRIDER_LOG`.
     pub log: LogLevel,
 }
@@ -150,6 +158,12 @@ impl IngestSettings {
             keyring: source.required("POSTRIDER_KEYRING")?,
             queues: source.queues()?,
             publish_rate: source.number("POSTRIDER_PUBLISH_RATE", 0, 0..=100_000)?,
+            rejects_url: source.required("POSTRIDER_PUBLISH_DEAD_LETTER_QUEUE_URL")?,
+            event_map: EventMap {
+                organization: source.parsed("POSTRIDER_EVENTBRIDGE_ORGANIZATION")?,
+                application: source.parsed("POSTRIDER_EVENTBRIDGE_APPLICATION")?.unwrap_or_default(),
+                types: source.parsed("POSTRIDER_EVENTBRIDGE_TYPES")?.unwrap_or_default(),
+            },
             log: source.log()?,
         })
     }
@@ -234,6 +248,7 @@ mod tests {
             "RETRY_QUEUE_URL",
             "JOB_QUEUE_URL",
             "DEAD_LETTER_QUEUE_URL",
+            "PUBLISH_DEAD_LETTER_QUEUE_URL",
             "API_URL",
         ];
         let name = name.strip_prefix("POSTRIDER_")?;
@@ -269,5 +284,13 @@ mod tests {
             assert!(message(name, value).starts_with(name), "{name}");
         }
         assert!(of("POSTRIDER_RETRY_SCHEDULE", "").is_ok());
+        for (name, value) in [
+            ("POSTRIDER_EVENTBRIDGE_ORGANIZATION", "acme"),
+            ("POSTRIDER_EVENTBRIDGE_APPLICATION", "a..b"),
+            ("POSTRIDER_EVENTBRIDGE_TYPES", "OrderPaid"),
+        ] {
+            let error = IngestSettings::from(Source(&with(name, value))).expect_err("an error").to_string();
+            assert!(error.starts_with(name), "{error}");
+        }
     }
 }

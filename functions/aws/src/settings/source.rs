@@ -41,6 +41,14 @@ impl Source<'_> {
         number.ok_or_else(|| InvalidSetting::Invalid(name, format!("must be a whole number, {low} to {high}")))
     }
 
+    pub(super) fn parsed<T>(self, name: &'static str) -> Result<Option<T>, InvalidSetting>
+    where
+        T: FromStr<Err: std::fmt::Display>,
+    {
+        let value = self.optional(name).map(|text| text.trim().parse());
+        value.transpose().map_err(|error: T::Err| InvalidSetting::Invalid(name, error.to_string()))
+    }
+
     /// The delivery queues.
     pub(super) fn queues(self) -> Result<QueueUrls, InvalidSetting> {
         Ok(QueueUrls {

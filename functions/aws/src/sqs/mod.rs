@@ -4,10 +4,13 @@ mod batch;
 mod inbox;
 mod jobs;
 mod outbox;
+mod rejects;
 mod send;
 
 use aws_sdk_sqs::Client;
 use postrider_core::ports::Way;
+
+pub use rejects::RejectQueue;
 
 /// Where the queues are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
