@@ -118,6 +118,15 @@ async fn publish_many(stack: &Stack) -> Result<(Tenant, usize)> {
     Ok((tenant, published))
 }
 
+/// Dollars for a million events at AWS's list prices for us-east-1: of the HTTP API's requests, Lambda's invocations
+/// (without their duration), DynamoDB's units and SQS's requests.
+fn dollars(events: u32, usages: &[&Usage]) -> f64 {
+    let sum = |field: &str| usages.iter().map(|usage| usage.get(field)).sum::<f64>();
+    let requests = f64::from(count(usages)) * (1.00 + 0.20);
+    let units = sum("write_units") * 0.625 + sum("read_units") * 0.125;
+    (requests + units + sum("sqs_requests") * 0.40) / f64::from(events)
+}
+
 fn check_ingest(lines: &[Usage]) {
     for line in lines {
         let keys = u32::try_from(line.operation("DynamoDB.PutItem")).unwrap_or(u32::MAX) - 1;
@@ -137,6 +146,48 @@ fn check_delivery(lines: &[Usage]) {
         assert!(line.is("dynamodb_requests", 2) && line.is("sqs_requests", 0), "{line:?}");
         assert!((line.get("write_units") - line.get("deliveries")).abs() < 0.01, "{line:?}");
     }
+}
+
+/// Requests of each size.
+const REQUESTS: u32 = 4;
+
+#[tokio::test]
+async fn messages_that_are_published_together_cost_a_fraction() -> Result<()> {
+    let stack = world().stack("budget-bulk", &[]).await?;
+    let tenant = stack.tenant("budget-bulk").await?;
+    tenant.endpoint("/hook").await?;
+    let event = json!({"eventType": "order.placed", "payload": payload()});
+    for size in [1_usize, 10, 100] {
+        let body = json!({"messages": vec![event.clone(); size]}).to_string();
+        for n in 1..=REQUESTS {
+            let key = format!("key-{size}-{n}");
+            let headers = [("idempotency-key", key.as_str())];
+            let headers = if n == 1 { &headers[..] } else { &[] };
+            let reply = tenant.api.post_raw(&format!("/app/{}/msg/batch", tenant.app), headers, body.clone()).await?;
+            anyhow::ensure!(reply.status == 202, "{}", reply.text);
+        }
+    }
+    // The last line of a log appears with the next invocation.
+    publish(&tenant, &[]).await?;
+    let all = usages(&stack, "ingest", "request handled", 3 * REQUESTS as usize).await?;
+    println!("Publishing, for a million events of 1 KB to one endpoint each, without Lambda's duration:");
+    let (each, mut rest) = (REQUESTS as usize, all.iter());
+    for (size, writes, sends, most) in [(1, 1, 1, 2.36), (10, 1, 1, 0.81), (100, 4, 10, 0.69)] {
+        let lines: Vec<_> = rest.by_ref().take(each).collect();
+        let (keyed, plain) = lines.split_first().expect("lines");
+        let operation = if size == 1 { "DynamoDB.PutItem" } else { "DynamoDB.BatchWriteItem" };
+        for line in plain {
+            assert_eq!((line.operation("DynamoDB.Query"), line.operation(operation)), (1, writes), "{line:?}");
+            assert!(line.is("dynamodb_requests", 1 + u32::try_from(writes)?) && line.is("sqs_requests", sends), "{line:?}");
+            assert!(line.is("write_units", size), "{line:?}");
+        }
+        assert!(keyed.is("write_units", size + 1), "{keyed:?}");
+        let (without, with) = (dollars(size * (REQUESTS - 1), plain), dollars(size, &[keyed]));
+        show(&format!("{size} a request"), size * (REQUESTS - 1), plain);
+        println!("{:32} {without:.2} dollars; {with:.2} with Idempotency-Key", "");
+        assert!(without < most && with < most + 0.63 / f64::from(size), "{without} {with}");
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -60,6 +60,33 @@ async fn the_invalid_publish_sample_names_its_fields() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_batch_sample_tells_what_became_of_each() -> Result<()> {
+    let stack = world().main().await?;
+    let tenant = stack.tenant("sample").await?;
+    let mut event = sample("ingest/batch.json")?;
+    event["headers"]["authorization"] = json!(format!("Bearer {}", stack.token(&tenant.org, None)));
+    event["rawPath"] = json!(format!("/api/v1/app/{}/msg/batch", tenant.app));
+    let answer = invoke(&stack, "ingest", &event).await?;
+    let statuses: Vec<_> = body(&answer)["data"].as_array().into_iter().flatten().map(|row| row["status"].clone()).collect();
+    assert_eq!((status(&answer), statuses), (Some(207), vec![json!(202), json!(202), json!(422)]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_samples_of_a_queue_and_a_bus_end_and_nothing_comes_back() -> Result<()> {
+    let stack = world().main().await?;
+    // The first message's application is unknown, the second brings it along, the third is set aside.
+    let answer = invoke(&stack, "ingest", &sample("ingest/sqs.json")?).await?;
+    assert_eq!(answer.payload, json!({"batchItemFailures": []}));
+    // This deployment publishes no events of a bus: it is set aside.
+    let answer = invoke(&stack, "ingest", &sample("ingest/eventbridge.json")?).await?;
+    assert_eq!(answer.payload, json!(null));
+    let reject = stack.reject("com.example.shop").await?;
+    assert_eq!((reject.attribute("reason"), reject.attribute("status")), ("not_configured", "400"));
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_api_samples_are_answered() -> Result<()> {
     let stack = world().main().await?;
     let mut event = sample("api/list-applications.json")?;

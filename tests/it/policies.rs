@@ -58,6 +58,7 @@ async fn everything(stack: &Stack) -> Result<()> {
     tenant.api.patch(&format!("/app/{}", tenant.app), &json!({"uid": "customer"})).await?;
     let message = tenant.api.post("/app/customer/msg", &json!({"eventType": "a", "payload": {}})).await?.json();
     repeat(&tenant).await?;
+    other_inputs(stack, &tenant).await?;
     let message = message["id"].as_str().context("a message")?;
     eventually("the last attempt", || async {
         stack.wake().await?;
@@ -83,6 +84,21 @@ async fn everything(stack: &Stack) -> Result<()> {
     }
     let options = Some(MessageAttemptListByEndpointOptions::default());
     tenant.svix.message_attempt().list_by_endpoint(tenant.app.clone(), "bad".to_owned(), options).await?;
+    Ok(())
+}
+
+/// An application comes with a message, and what cannot be published is set aside.
+async fn other_inputs(stack: &Stack, tenant: &Tenant) -> Result<()> {
+    let path = format!("/app/new-{}/msg", tenant.app);
+    let application = json!({"name": "New", "uid": format!("new-{}", tenant.app)});
+    let message = json!({"eventType": "a", "payload": {}, "application": application});
+    let reply = tenant.api.post(&path, &message).await?;
+    anyhow::ensure!(reply.status == 202, "{}", reply.text);
+    let bodies: Vec<_> = (0..2).map(|n| json!({"eventType": "a", "payload": {"n": n}})).collect();
+    let reply = tenant.api.post(&format!("{path}/batch"), &json!({"messages": bodies})).await?;
+    anyhow::ensure!(reply.status == 202, "{}", reply.text);
+    stack.post("not a message", None).await?;
+    stack.reject("not a message").await?;
     Ok(())
 }
 

@@ -1,11 +1,11 @@
 //! The queues of a stack, in an operator's hands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context as _, Result};
 use aws_sdk_sqs::{
     Client,
-    types::{Message, QueueAttributeName},
+    types::{Message, MessageAttributeValue, QueueAttributeName},
 };
 
 use crate::{Stack, eventually, world};
@@ -35,6 +35,15 @@ impl Stack {
         Ok(())
     }
 
+    /// Puts a text into the publish queue, with a producer's own idempotency key or without one.
+    pub async fn post(&self, body: &str, key: Option<&str>) -> Result<()> {
+        let request = world().sqs().send_message().queue_url(self.output("PublishQueueUrl")?).message_body(body);
+        let attribute = key.map(|key| MessageAttributeValue::builder().data_type("String").string_value(key).build());
+        let attributes = attribute.transpose()?.map(|value| HashMap::from([("IdempotencyKey".to_owned(), value)]));
+        request.set_message_attributes(attributes).send().await.context("sending")?;
+        Ok(())
+    }
+
     /// Waits until the delivery queues hold nothing, and nobody works on anything that they held.
     pub async fn drained(&self) -> Result<()> {
         let sqs = world().sqs();
@@ -58,7 +67,16 @@ impl Stack {
 
     /// Waits for a dead letter whose text holds this, such as a message's id. Others stay where they are.
     pub async fn dead_letter(&self, text: &str) -> Result<DeadLetter> {
-        let (sqs, queue) = (world().sqs(), self.output("DeadLetterQueueUrl")?);
+        self.dead_letter_of("DeadLetterQueueUrl", text).await
+    }
+
+    /// The same for what came by a queue or a bus and could not be published.
+    pub async fn reject(&self, text: &str) -> Result<DeadLetter> {
+        self.dead_letter_of("PublishDeadLetterQueueUrl", text).await
+    }
+
+    async fn dead_letter_of(&self, queue: &str, text: &str) -> Result<DeadLetter> {
+        let (sqs, queue) = (world().sqs(), self.output(queue)?);
         let found = eventually(&format!("a dead letter about {text}"), || async {
             let mut found = None;
             let mut others = Vec::new();

@@ -73,7 +73,8 @@ where
             });
             Ok(request)
         } else {
-            Err(other(payload))
+            // Boxed, or the type of the whole would be nested more deeply than the compiler follows.
+            Err(Box::pin(other(payload)))
         };
         async move {
             match answer {

@@ -57,8 +57,11 @@ def template(path):
 def deploy(stack, template, parameters, binaries):
     """Creates the stack and returns its outputs."""
     resources = template["Resources"]
-    for name in [name for name, resource in resources.items() if is_transport_policy(resource)]:
-        del resources[name]
+    for name in [name for name, resource in resources.items() if resource["Type"] == "AWS::SQS::QueuePolicy"]:
+        document = resources[name]["Properties"]["PolicyDocument"]
+        document["Statement"] = [statement for statement in document["Statement"] if not is_transport(statement)]
+        if not document["Statement"]:
+            del resources[name]
     for resource in resources.values():
         if resource["Type"] == "AWS::Serverless::Function":
             properties = resource["Properties"]
@@ -78,11 +81,9 @@ def deploy(stack, template, parameters, binaries):
     return {output["OutputKey"]: output["OutputValue"] for output in state.get("Outputs", [])}
 
 
-def is_transport_policy(resource):
-    """A queue's policy that refuses plain HTTP, which is all that the local AWS speaks."""
-    statements = resource["Properties"].get("PolicyDocument", {}).get("Statement", [])
-    conditions = [statement.get("Condition") for statement in statements]
-    return resource["Type"] == "AWS::SQS::QueuePolicy" and conditions == [{"Bool": {"aws:SecureTransport": "false"}}]
+def is_transport(statement):
+    """What refuses plain HTTP, which is all that the local AWS speaks."""
+    return statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
 
 
 def make_numbers(events, declared, parameters):
@@ -152,6 +153,14 @@ def invoke(function, event):
     return {"error": answer.get("FunctionError"), "payload": json.loads(answer["Payload"].read() or "null")}
 
 
+def put_event(source, detail_type, detail):
+    """Puts an event on the default event bus."""
+    entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
+    answer = client("events").put_events(Entries=[entry])
+    if answer["FailedEntryCount"]:
+        raise Failed(json.dumps(answer["Entries"]))
+
+
 def logs(function):
     """All that the function has logged, in order."""
     # The local AWS gives 10,000 lines at a time, and no token for the next: the last millisecond is asked for again.
@@ -176,7 +185,7 @@ def secret(name):
     return client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
 
 
-OPERATIONS = {operation.__name__: operation for operation in (template, deploy, undeploy, invoke, logs, weather, secret)}
+OPERATIONS = {operation.__name__: operation for operation in (template, deploy, undeploy, invoke, put_event, logs, weather, secret)}
 
 
 def serve(line, lock=threading.Lock()):

@@ -99,6 +99,13 @@ impl Emulator {
         Ok(serde_json::from_value(answer)?)
     }
 
+    /// Puts an event on the default event bus.
+    pub async fn put_event(&self, source: &str, detail_type: &str, detail: &Value) -> Result<()> {
+        let event = json!({ "source": source, "detail_type": detail_type, "detail": detail });
+        self.helper.call("put_event", event).await?;
+        Ok(())
+    }
+
     /// What a function has logged until now. Its last lines may appear only with its next invocation.
     pub async fn logs(&self, function: &str) -> Result<Vec<LogEvent>> {
         let events = self.helper.call("logs", json!({ "function": function })).await?;

@@ -2,7 +2,7 @@
 
 use futures::{StreamExt as _, stream};
 
-use super::{Publisher, Repeatable, batch::Batch, plan::Plan};
+use super::{Draft, Publisher, Repeatable, batch::Batch, plan::Plan};
 use crate::{
     claim::{self, Claim, ClaimKey, KEY_LIFETIME},
     ids::{Id as _, Ksuid, MessageId},
@@ -103,15 +103,10 @@ where
         first: Ksuid,
         held: &mut Held,
     ) -> Result<Vec<(usize, MessageId)>, Problem> {
-        let open: Vec<_> = batch.open().collect();
-        let claims = open.iter().map(|(place, draft)| async move {
-            let id = first.nth(*place);
-            let Some(event_id) = &draft.event_id else { return (*place, Ok((id, None))) };
-            let key = ClaimKey::EventId(plan.app(), event_id.clone());
-            let mine = plan.claim(id, &request.fingerprint, plan.expires_at(draft));
-            let claim = self.claim_event(plan, &key, mine, request).await;
-            (*place, claim.map(|claim| (claim.id, Some((key, claim)))))
-        });
+        let mut claims = Vec::new();
+        for (place, draft) in batch.open() {
+            claims.push(self.claim_place(plan, place, draft, request, first.nth(place)));
+        }
         let claimed: Vec<_> = stream::iter(claims).buffered(AT_ONCE).collect().await;
         let (mut ids, mut lost) = (Vec::new(), None);
         for (place, claim) in claimed {
@@ -125,6 +120,22 @@ where
             }
         }
         lost.map_or(Ok(ids), Err)
+    }
+
+    /// The id of the message at that place, with the claim of its event id if it has one.
+    async fn claim_place(
+        &self,
+        plan: &Plan,
+        place: usize,
+        draft: &Draft<'_>,
+        request: &Repeatable,
+        id: Ksuid,
+    ) -> (usize, Result<(Ksuid, Option<(ClaimKey, Claim)>), Problem>) {
+        let Some(event_id) = &draft.event_id else { return (place, Ok((id, None))) };
+        let key = ClaimKey::EventId(plan.app(), event_id.clone());
+        let mine = plan.claim(id, &request.fingerprint, plan.expires_at(draft));
+        let claim = self.claim_event(plan, &key, mine, request).await;
+        (place, claim.map(|claim| (claim.id, Some((key, claim)))))
     }
 
     async fn claim_event(
