@@ -178,7 +178,10 @@ async fn messages_that_are_published_together_cost_a_fraction() -> Result<()> {
         let operation = if size == 1 { "DynamoDB.PutItem" } else { "DynamoDB.BatchWriteItem" };
         for line in plain {
             assert_eq!((line.operation("DynamoDB.Query"), line.operation(operation)), (1, writes), "{line:?}");
-            assert!(line.is("dynamodb_requests", 1 + u32::try_from(writes)?) && line.is("sqs_requests", sends), "{line:?}");
+            assert!(
+                line.is("dynamodb_requests", 1 + u32::try_from(writes)?) && line.is("sqs_requests", sends),
+                "{line:?}"
+            );
             assert!(line.is("write_units", size), "{line:?}");
         }
         assert!(keyed.is("write_units", size + 1), "{keyed:?}");

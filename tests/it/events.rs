@@ -67,7 +67,8 @@ async fn the_batch_sample_tells_what_became_of_each() -> Result<()> {
     event["headers"]["authorization"] = json!(format!("Bearer {}", stack.token(&tenant.org, None)));
     event["rawPath"] = json!(format!("/api/v1/app/{}/msg/batch", tenant.app));
     let answer = invoke(&stack, "ingest", &event).await?;
-    let statuses: Vec<_> = body(&answer)["data"].as_array().into_iter().flatten().map(|row| row["status"].clone()).collect();
+    let statuses: Vec<_> =
+        body(&answer)["data"].as_array().into_iter().flatten().map(|row| row["status"].clone()).collect();
     assert_eq!((status(&answer), statuses), (Some(207), vec![json!(202), json!(202), json!(422)]));
     Ok(())
 }

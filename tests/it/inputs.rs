@@ -64,7 +64,9 @@ async fn what_cannot_be_published_is_set_aside_and_published_once_the_reason_is_
     eventually("the message", || async { Ok((messages(&tenant).await?.len() == 1).then_some(())) }).await?;
     // A message may bring its application along.
     let founding = json!({"eventType": "a", "payload": {}, "application": {"name": "New", "uid": "new"}});
-    stack.post(&json!({"organization": tenant.org, "application": "new", "message": founding}).to_string(), None).await?;
+    stack
+        .post(&json!({"organization": tenant.org, "application": "new", "message": founding}).to_string(), None)
+        .await?;
     eventually("the application", || async {
         Ok((tenant.api.get("/app/new/msg").await?.json()["data"][0]["eventType"] == "a").then_some(()))
     })

@@ -74,6 +74,8 @@ mod tests {
 
     #[test]
     fn a_bus_s_event_has_no_messages() {
-        assert!(letters(&event(include_str!("../../../events/ingest/eventbridge.json"))).is_ok_and(|found| found.is_none()));
+        assert!(
+            letters(&event(include_str!("../../../events/ingest/eventbridge.json"))).is_ok_and(|found| found.is_none())
+        );
     }
 }

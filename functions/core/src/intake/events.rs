@@ -52,11 +52,14 @@ impl FromStr for FieldPath {
 impl FieldPath {
     /// The text, or the whole number, that is there.
     pub(super) fn find(&self, detail: &RawValue) -> Result<String, Problem> {
-        let detail: Value = serde_json::from_str(detail.get()).map_err(|error| Problem::json("detail", error.to_string()))?;
+        let detail: Value =
+            serde_json::from_str(detail.get()).map_err(|error| Problem::json("detail", error.to_string()))?;
         match detail.pointer(&self.0) {
             Some(Value::String(text)) => Ok(text.clone()),
             Some(Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(number.to_string()),
-            _ => Err(Problem::invalid(&["body", "detail", &self.0[1..]], "must name the application, by its id or uid")),
+            _ => {
+                Err(Problem::invalid(&["body", "detail", &self.0[1..]], "must name the application, by its id or uid"))
+            }
         }
     }
 }
@@ -101,7 +104,8 @@ mod tests {
 
     #[test]
     fn a_place_is_names_or_a_pointer() {
-        let detail = RawValue::from_string(r#"{"customer":{"id":"a","n":7,"x":1.5},"a/b":"c","detail":{"id":"d"}}"#.to_owned());
+        let detail =
+            RawValue::from_string(r#"{"customer":{"id":"a","n":7,"x":1.5},"a/b":"c","detail":{"id":"d"}}"#.to_owned());
         let detail = detail.expect("JSON");
         for (path, found) in [
             ("customer.id", Some("a")),
@@ -124,7 +128,12 @@ mod tests {
     #[test]
     fn types_are_mapped_by_name_then_by_the_rest_then_by_themselves() {
         let types: EventTypes = "OrderPaid=order.paid, Order Sent = order.sent".parse().expect("types");
-        for (from, to) in [("OrderPaid", Some("order.paid")), ("Order Sent", Some("order.sent")), ("Other", Some("Other")), ("Not A Name", None)] {
+        for (from, to) in [
+            ("OrderPaid", Some("order.paid")),
+            ("Order Sent", Some("order.sent")),
+            ("Other", Some("Other")),
+            ("Not A Name", None),
+        ] {
             assert_eq!(types.of(from).ok().as_deref(), to, "{from}");
         }
         let rest: EventTypes = "A=a,*=rest".parse().expect("types");

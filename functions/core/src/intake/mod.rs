@@ -75,16 +75,9 @@ where
         self.take(&letter.body, letter.key.as_deref(), read_letter(letter, &self.map)).await
     }
 
-    async fn take(
-        &self,
-        body: &str,
-        key: Option<&str>,
-        order: Result<Order<'_>, Problem>,
-    ) -> Result<(), Problem> {
+    async fn take(&self, body: &str, key: Option<&str>, order: Result<Order<'_>, Problem>) -> Result<(), Problem> {
         let result = match order {
-            Ok(Order { org, app, draft, request }) => {
-                self.publisher.publish(&org, &app, &draft, &request).await
-            }
+            Ok(Order { org, app, draft, request }) => self.publisher.publish(&org, &app, &draft, &request).await,
             Err(problem) => Err(problem),
         };
         match result {

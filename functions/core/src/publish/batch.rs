@@ -62,7 +62,8 @@ impl<'a> Batch<'a> {
 
     /// How many were published, and how many refused.
     pub(super) fn counts(&self) -> (usize, usize) {
-        let of = |wanted| self.0.iter().filter(|slot| matches!(slot, Slot::Closed(one) if one.is_ok() == wanted)).count();
+        let of =
+            |wanted| self.0.iter().filter(|slot| matches!(slot, Slot::Closed(one) if one.is_ok() == wanted)).count();
         (of(true), of(false))
     }
 

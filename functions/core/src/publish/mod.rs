@@ -39,8 +39,8 @@ pub use batch::Outcome;
 use claiming::{Ending, Held};
 pub use draft::{Draft, RETENTION_DAYS};
 use limit::Limiter;
-use plan::{Plan, Room};
 pub use plan::{INLINE, INLINE_BYTES};
+use plan::{Plan, Room};
 pub(crate) use plan::{first_parcel, matching};
 
 /// A message is stored moments after its deliveries, or its job, are queued; until then one that is missing may still come.
@@ -169,7 +169,8 @@ where
         let Some(first) = self.claim_key(plan, batch, request, held).await? else { return Ok(()) };
         let ids: HashMap<_, _> = self.claim_events(plan, batch, request, first, held).await?.into_iter().collect();
         let mut room = Room::default();
-        let new = batch.open().filter_map(|(place, draft)| Some((place, plan.message(*ids.get(&place)?, draft, &mut room))));
+        let new =
+            batch.open().filter_map(|(place, draft)| Some((place, plan.message(*ids.get(&place)?, draft, &mut room))));
         let (places, messages): (Vec<_>, Vec<_>) = new.unzip();
         let (jobs, parcels): (Vec<_>, Vec<_>) = messages.iter().partition(|message| message.fans_out);
         let jobs: Vec<_> = jobs.into_iter().map(|message| plan.job(message)).collect();

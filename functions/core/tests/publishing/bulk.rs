@@ -196,7 +196,9 @@ fn what_does_not_fit_the_time_of_a_request_is_left_to_jobs() {
 fn the_rate_counts_messages() {
     let world = World::new(0);
     let instance = world.publisher().with_rate(100);
-    let batch = |n| publish_by(&instance, None, &events(n)).map(drop).map_err(|problem| (problem.status(), problem.retry_after()));
+    let batch = |n| {
+        publish_by(&instance, None, &events(n)).map(drop).map_err(|problem| (problem.status(), problem.retry_after()))
+    };
     assert_eq!(batch(60), Ok(()));
     assert_eq!(batch(60), Err((429, Some(Duration::from_secs(1)))));
     assert_eq!(batch(40), Ok(()));

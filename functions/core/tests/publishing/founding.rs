@@ -47,7 +47,12 @@ fn its_uid_must_be_what_the_path_says_and_its_fields_are_checked_either_way() {
     for (app, application, loc, kind) in [
         ("acme", r#"{"name":"A"}"#, r#"["body","application","uid"]"#, "application_uid_missing"),
         ("acme", r#"{"name":"A","uid":"b"}"#, r#"["body","application","uid"]"#, "application_uid_mismatch"),
-        ("app_2tAbcdefghijklmnopqrstuvwxy", r#"{"name":"A"}"#, r#"["body","application","uid"]"#, "application_uid_missing"),
+        (
+            "app_2tAbcdefghijklmnopqrstuvwxy",
+            r#"{"name":"A"}"#,
+            r#"["body","application","uid"]"#,
+            "application_uid_missing",
+        ),
         ("acme", r#"{"name":"","uid":"acme"}"#, r#"["body","application","name"]"#, "value_error"),
         (&existing, r#"{"name":"","uid":"acme"}"#, r#"["body","application","name"]"#, "value_error"),
         (&existing, r#"{"uid":"acme"}"#, r#"["body","application","name"]"#, "value_error.jsondecode"),
@@ -57,7 +62,10 @@ fn its_uid_must_be_what_the_path_says_and_its_fields_are_checked_either_way() {
         assert!(problem.status() == 422 && body.contains(loc) && body.contains(&format!("{kind:?}")), "{body}");
     }
     assert_eq!(publish(&world, "acme", "").map_err(|problem| problem.status()).map(drop), Err(404));
-    assert_eq!(publish(&world, "acme", r#","application":null"#).map_err(|problem| problem.status()).map(drop), Err(404));
+    assert_eq!(
+        publish(&world, "acme", r#","application":null"#).map_err(|problem| problem.status()).map(drop),
+        Err(404)
+    );
     assert_eq!(stored(&world), (1, 0));
 }
 

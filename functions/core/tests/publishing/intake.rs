@@ -82,7 +82,8 @@ fn what_cannot_be_published_is_set_aside_with_its_reason_and_its_neighbours_are_
     let world = World::new(1);
     let unknown = json!({"organization": "org_a", "application": "nobody", "message": message(1)["message"]});
     let foreign = json!({"organization": "org_b", "application": app_id(), "message": message(1)["message"]});
-    let invalid = json!({"organization": "org_a", "application": app_id(), "message": {"eventType": "", "payload": []}});
+    let invalid =
+        json!({"organization": "org_a", "application": app_id(), "message": {"eventType": "", "payload": []}});
     let large = json!({"organization": "org_a", "application": app_id(), "message": {"eventType": "a", "payload": {"x": "x".repeat(262_144)}}});
     let all = [message(1), unknown, foreign, invalid, large, json!([]), message(2)];
     let letters = all.iter().enumerate().map(|(n, body)| letter(&n.to_string(), body)).collect();
@@ -90,7 +91,8 @@ fn what_cannot_be_published_is_set_aside_with_its_reason_and_its_neighbours_are_
     assert_eq!(world.stored().0, 2);
     let mut reasons = reasons(&world);
     reasons.sort_unstable();
-    let expected = [(404, "not_found"), (404, "not_found"), (413, "payload_too_large"), (422, "invalid"), (422, "invalid")];
+    let expected =
+        [(404, "not_found"), (404, "not_found"), (413, "payload_too_large"), (422, "invalid"), (422, "invalid")];
     assert_eq!(reasons, expected);
     let rejects = world.side().rejects.clone();
     let invalid = rejects.iter().find(|reject| reject.body == all[3].to_string()).expect("as it came");
@@ -107,7 +109,8 @@ fn an_event_of_the_bus_is_published_by_its_map_once() {
     }
     block_on(intake(&world).event(&event("e2", "order.sent", &detail).to_string())).expect("published");
     let tables = world.tables();
-    let mut stored: Vec<_> = tables.messages.values().map(|message| (&*message.event_type, &*message.payload)).collect();
+    let mut stored: Vec<_> =
+        tables.messages.values().map(|message| (&*message.event_type, &*message.payload)).collect();
     stored.sort_unstable();
     let detail = detail.to_string();
     assert_eq!(stored, [("order.paid", detail.as_str()), ("order.sent", detail.as_str())]);
@@ -126,7 +129,10 @@ fn events_that_cannot_be_published_are_set_aside_and_can_be_sent_again_by_the_qu
     for event in &all {
         block_on(intake(&world).event(&event.to_string())).expect("set aside");
     }
-    assert_eq!(reasons(&world), [(422, "invalid"), (422, "invalid"), (404, "not_found"), (422, "invalid"), (422, "invalid")]);
+    assert_eq!(
+        reasons(&world),
+        [(422, "invalid"), (422, "invalid"), (404, "not_found"), (422, "invalid"), (422, "invalid")]
+    );
     world.tables().applications.values_mut().for_each(|app| app.uid = Some("acme".to_owned()));
     let again = world.side().rejects[2].body.clone();
     let failed = json!({"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": all[2]}).to_string();
@@ -145,7 +151,9 @@ fn what_a_service_or_a_rate_refuses_comes_again() {
     assert_eq!((back.len(), world.stored().0), (2, 1));
     world.die_at(0, false);
     assert_eq!(hand_over(&world, letters()).len(), 3);
-    assert!(block_on(intake(&world).event(&event("e", "a", &json!({"applicationUid": app_id()})).to_string())).is_err());
+    assert!(
+        block_on(intake(&world).event(&event("e", "a", &json!({"applicationUid": app_id()})).to_string())).is_err()
+    );
     world.revive();
     world.pass(Duration::from_mins(1));
     assert!(hand_over(&world, letters()).is_empty());

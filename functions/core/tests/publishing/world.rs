@@ -16,8 +16,8 @@ use postrider_core::{
     memory::Memory,
     message::{Content, Envelope, Message},
     ports::{
-        Ambient, Audience, Claims, FanOuts, FanPage, Jobs, Messages, Outbox, Paces, Parcel, Reject, Rejects, Reservation, Saved, Slots,
-        Subscribers, Unavailable,
+        Ambient, Audience, Claims, FanOuts, FanPage, Jobs, Messages, Outbox, Paces, Parcel, Reject, Rejects,
+        Reservation, Saved, Slots, Subscribers, Unavailable,
     },
     publish::Publisher,
     time::Time,

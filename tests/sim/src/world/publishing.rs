@@ -10,8 +10,8 @@ use postrider_core::{
     keyring::Keyring,
     message::Message,
     ports::{
-        Ambient, Audience, Claims, Jobs, Keys, Messages, Outbox, Paces, Parcel, Reservation, Saved, Slots,
-        Subscribers, Unavailable,
+        Ambient, Audience, Claims, Jobs, Keys, Messages, Outbox, Paces, Parcel, Reservation, Saved, Slots, Subscribers,
+        Unavailable,
     },
     time::Time,
 };

@@ -2,6 +2,11 @@ use super::*;
 use crate::manage::Made;
 
 #[tokio::test]
+async fn an_application_that_a_call_brings_along_is_made_where_there_is_none() {
+    APPLICATION_OR_NEW
+}
+
+#[tokio::test]
 async fn patch_keeps_what_is_absent_and_null_clears() {
     let world = World::new();
     let body = r#"{"name":"A","uid":"a","rateLimit":7,"metadata":{"k":"v"}}"#;
