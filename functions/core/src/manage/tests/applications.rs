@@ -3,7 +3,19 @@ use crate::manage::Made;
 
 #[tokio::test]
 async fn an_application_that_a_call_brings_along_is_made_where_there_is_none() {
-    APPLICATION_OR_NEW
+    let world = World::new();
+    let call = async |segment: &str, wanted: Option<&str>| {
+        let wanted: Option<ApplicationIn> = wanted.map(read);
+        world.manager().application_or_new(&world.caller, world.id(), segment, wanted.as_ref()).await
+    };
+    assert_eq!(status(&call("a", None).await), 404);
+    assert_eq!(fields(call("a", Some(r#"{"name":"","uid":"a"}"#)).await), ["body.application.name"]);
+    for body in [r#"{"name":"A"}"#, r#"{"name":"A","uid":"b"}"#] {
+        assert_eq!(fields(call("a", Some(body)).await), ["body.application.uid"]);
+    }
+    let made = shown(&call("a", Some(r#"{"name":"A","uid":"a"}"#)).await.expect("created"));
+    let found = shown(&call("a", Some(r#"{"name":"B","uid":"b"}"#)).await.expect("found"));
+    assert_eq!((&found, world.memory.state().applications.len()), (&made, 1));
 }
 
 #[tokio::test]
