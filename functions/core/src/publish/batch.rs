@@ -11,6 +11,7 @@ pub type Outcome = Result<Message, Problem>;
 /// The messages of a request in their order. An open one is still to be published.
 pub(super) struct Batch<'a>(Vec<Slot<'a>>);
 
+#[expect(clippy::large_enum_variant, reason = "every slot is closed in the end")]
 enum Slot<'a> {
     Open(&'a Draft<'a>),
     Closed(Outcome),

@@ -102,7 +102,9 @@ impl Claims for World {
 impl Messages for World {
     async fn store(&self, messages: &[Message]) -> Result<(), Unavailable> {
         self.call("store the messages", |inner| {
-            messages.iter().for_each(|message| inner.tables.store(message));
+            for message in messages {
+                inner.tables.store(message);
+            }
         })
         .await
     }
