@@ -95,7 +95,8 @@ fn what_cannot_be_published_is_set_aside_with_its_reason_and_its_neighbours_are_
         [(404, "not_found"), (404, "not_found"), (413, "payload_too_large"), (422, "invalid"), (422, "invalid")];
     assert_eq!(reasons, expected);
     let rejects = world.side().rejects.clone();
-    let invalid = rejects.iter().find(|reject| reject.body == all[3].to_string()).expect("as it came");
+    let as_it_came = all[3].to_string();
+    let invalid = rejects.iter().find(|reject| reject.body == as_it_came).expect("as it came");
     assert!(invalid.detail.contains("eventType") && invalid.detail.contains("payload"), "{invalid:?}");
 }
 

@@ -53,6 +53,7 @@ mod tests {
             at: Time::from_secs(1_790_000_000),
             expires_at: Time::from_secs(1_800_000_000),
             endpoints: Vec::new(),
+            also: Vec::new(),
             held: Vec::new(),
             fans_out: true,
         };
