@@ -68,11 +68,6 @@ impl Client {
         Ok(Self { http, base, token })
     }
 
-    /// Where it is.
-    pub(crate) const fn base(&self) -> &Url {
-        &self.base
-    }
-
     pub(crate) fn get(&self, path: &[&str]) -> Ask<'_> {
         Ask { repeatable: true, ..self.ask(Method::GET, path) }
     }

@@ -48,11 +48,6 @@ impl Console {
         Self { json, watched: !json && io::stderr().is_terminal(), dirty: AtomicBool::new(false) }
     }
 
-    /// Whether machines listen.
-    pub(crate) const fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// A result: as a line of JSON, or in words.
     pub(crate) fn result(&self, value: &impl Serialize, words: impl FnOnce() -> String) -> Result<(), Failure> {
         if self.json { self.json_line(value) } else { self.words(&words()) }

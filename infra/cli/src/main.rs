@@ -6,10 +6,12 @@ mod client;
 mod completions;
 mod console;
 mod dlq;
+mod event_types;
 mod failure;
 mod input;
 mod key;
 mod list;
+mod listen;
 mod openapi;
 mod replay;
 mod send;
@@ -44,10 +46,12 @@ struct Cli {
 enum Command {
     Token(token::MintToken),
     Send(send::Send),
+    Listen(listen::Listen),
     Tail(tail::Tail),
     Replay(replay::Replay),
     Dlq(dlq::Dlq),
     Cancel(cancel::Cancel),
+    EventTypes(event_types::EventTypes),
     Verify(verify::Verify),
     #[command(name = "openapi")]
     OpenApi(openapi::OpenApi),
@@ -72,10 +76,12 @@ async fn run(command: Command, session: &Session) -> Result<(), Failure> {
     match command {
         Command::Token(command) => command.run(session).await,
         Command::Send(command) => command.run(session).await,
+        Command::Listen(command) => command.run(session).await,
         Command::Tail(command) => command.run(session).await,
         Command::Replay(command) => command.run(session).await,
         Command::Dlq(command) => command.run(session).await,
         Command::Cancel(command) => command.run(session).await,
+        Command::EventTypes(command) => command.run(session).await,
         Command::Verify(command) => command.run(session).await,
         Command::OpenApi(command) => command.run(session).await,
         Command::Completions(command) => command.run(session, Cli::command()),

@@ -1,0 +1,6 @@
+//! The command line `postrider`: the real binary against a real stack.
+
+mod operating;
+mod publishing;
+mod verifying;
+mod watching;
