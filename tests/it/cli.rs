@@ -2,5 +2,6 @@
 
 mod operating;
 mod publishing;
+mod recovering;
 mod verifying;
 mod watching;
