@@ -2,6 +2,7 @@
 
 mod operating;
 mod publishing;
+mod readme;
 mod recovering;
 mod verifying;
 mod watching;

@@ -85,13 +85,14 @@ impl Cli {
     fn command(&self, arguments: &[&str]) -> Result<Command> {
         let mut command = Command::new(binary()?);
         command.args(arguments).env_clear().envs(self.variables.iter().cloned());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped());
         Ok(command)
     }
 
     /// Runs a command to its end.
     pub async fn run(&self, arguments: &[&str]) -> Result<Said> {
-        let (mut child, stdin) = (self.command(arguments)?.spawn()?, self.stdin.clone());
+        let (mut child, stdin) =
+            (self.command(arguments)?.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?, self.stdin.clone());
         let waiting = tokio::task::spawn_blocking(move || -> Result<Said> {
             // It may end without reading.
             let _ = child.stdin.take().context("its input")?.write_all(&stdin);
@@ -141,8 +142,9 @@ pub struct Running {
 }
 
 impl Running {
-    fn new(mut command: Command) -> Result<Self> {
-        let mut child = command.spawn()?;
+    /// Starts it.
+    pub fn new(mut command: Command) -> Result<Self> {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (out, err) = (child.stdout.take().context("output")?, child.stderr.take().context("errors")?);
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || {

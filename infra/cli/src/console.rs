@@ -78,13 +78,11 @@ impl Console {
         self.raw(&line)
     }
 
-    /// A remark beside the result.
+    /// A remark beside the result, for a person who watches machines too.
     pub(crate) fn note(&self, text: &str) {
         self.clear();
-        if !self.json {
-            // A closed terminal is no reason to stop.
-            let _ = writeln!(anstream::stderr(), "{text}");
-        }
+        // A closed terminal is no reason to stop.
+        let _ = writeln!(anstream::stderr(), "{text}");
     }
 
     /// How far it is, where the next such line replaces it; only for somebody who watches.

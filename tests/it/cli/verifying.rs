@@ -6,7 +6,7 @@ use postrider_tests::{Cli, PATIENCE, Said, Tenant, world};
 use serde_json::{Value, json};
 
 /// A request as a dump of the wire shows it.
-fn captured(request: &Received) -> Vec<u8> {
+pub(super) fn captured(request: &Received) -> Vec<u8> {
     let mut text = format!("{} {} HTTP/1.1\r\n", request.method, request.path);
     for (name, value) in &request.headers {
         text.push_str(&format!("{name}: {value}\r\n"));

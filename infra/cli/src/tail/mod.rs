@@ -101,7 +101,7 @@ impl Tail {
         if self.once {
             return Ok(());
         }
-        session.console.progress("Waiting for attempts; Ctrl-C ends it");
+        session.console.note(&format!("Watching {}; Ctrl-C ends it", self.app));
         tokio::select! {
             result = watch.go_on(session) => result,
             () = stopped() => {
