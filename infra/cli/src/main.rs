@@ -5,6 +5,7 @@ mod cancel;
 mod client;
 mod completions;
 mod console;
+mod diagnose;
 mod dlq;
 mod event_types;
 mod failure;
@@ -48,6 +49,7 @@ enum Command {
     Send(send::Send),
     Listen(listen::Listen),
     Tail(tail::Tail),
+    Diagnose(diagnose::Diagnose),
     Replay(replay::Replay),
     Dlq(dlq::Dlq),
     Cancel(cancel::Cancel),
@@ -78,6 +80,7 @@ async fn run(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Send(command) => command.run(session).await,
         Command::Listen(command) => command.run(session).await,
         Command::Tail(command) => command.run(session).await,
+        Command::Diagnose(command) => command.run(session).await,
         Command::Replay(command) => command.run(session).await,
         Command::Dlq(command) => command.run(session).await,
         Command::Cancel(command) => command.run(session).await,
