@@ -169,6 +169,18 @@ impl Running {
         self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Waits until it says that it has begun, and how it is ended.
+    pub async fn begun(&mut self) -> Result<()> {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE && self.child.try_wait()?.is_none() {
+            if self.errors().contains("Ctrl-C ends it") {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        bail!("it has not begun; {}", self.errors())
+    }
+
     /// Waits for a line of its output that holds this text.
     pub async fn line(&mut self, text: &str) -> Result<String> {
         let begun = Instant::now();

@@ -32,8 +32,8 @@ pub(crate) enum Failure {
     /// A signature does not verify. What is wrong has been told already.
     #[error("not verified")]
     Unverified,
-    /// Standard output is closed or full.
-    #[error("standard output: {0}")]
+    /// Standard output is closed or full, or the operating system refuses something else.
+    #[error(transparent)]
     Output(#[from] io::Error),
 }
 

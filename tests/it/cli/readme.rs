@@ -15,8 +15,6 @@ use super::verifying::captured;
 
 /// Their part of the API is not there yet.
 const NOT_YET: [&str; 4] = ["postrider listen", "postrider diagnose", "postrider event-types", "postrider openapi"];
-/// A command that stays has begun.
-const BEGUN: &str = "Ctrl-C ends it";
 
 /// A fenced block.
 struct Example {
@@ -38,6 +36,9 @@ async fn prepared(stack: &Stack, tenant: &Tenant, folder: &Path) -> Result<Cli> 
     ensure!(named.status == 200, "{}", named.text);
     let shop = EndpointIn { uid: Some("shop".to_owned()), ..EndpointIn::new(tenant.receiver.url("/hook")) };
     let endpoint = tenant.endpoint_with(shop).await?.id;
+    let kind =
+        tenant.api.post("/event-type", &json!({"name": "order.paid", "description": "An order is paid"})).await?;
+    ensure!(kind.status == 201, "{}", kind.text);
     let message = tenant.publish("order.paid", json!({"order": 0})).await?;
     tenant.reached(&message.id, &endpoint, MessageStatus::Success).await?;
     let request = tenant.receiver.wait_for("/hook", 1, PATIENCE).await?.remove(0);
@@ -73,8 +74,8 @@ async fn ends(mut command: Command, text: &str) -> Result<()> {
 }
 
 async fn stays(command: Command, text: &str) -> Result<()> {
-    let running = Running::new(command)?;
-    postrider_tests::eventually(text, || async { Ok(running.errors().contains(BEGUN).then_some(())) }).await?;
+    let mut running = Running::new(command)?;
+    running.begun().await.with_context(|| text.to_owned())?;
     running.signal("INT")?;
     let (code, said) = running.ended().await?;
     ensure!(code == Some(0), "{text}\n{code:?}: {said}");

@@ -34,6 +34,8 @@ struct Shown {
     id: String,
     event_types: Option<Vec<String>>,
     channels: Option<Vec<String>>,
+    /// Not shown of an endpoint that is like any other.
+    #[serde(default)]
     delivery: Value,
 }
 

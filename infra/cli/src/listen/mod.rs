@@ -25,7 +25,7 @@ use crate::{
     console::{FAINT, NAME, in_style},
     failure::Failure,
     session::Session,
-    stop::stopped,
+    stop::Stop,
 };
 
 /// The only consumer of the endpoint.
@@ -95,11 +95,12 @@ impl Listen {
             secret: self.secret.as_deref(),
         };
         let endpoint = Endpoint::ready(&client, &wanted).await?;
+        let mut stop = Stop::new()?;
         self.announce(session, &endpoint);
         let forwarder = Forwarder::new(self.forward.as_ref(), &endpoint, self.skip_failures)?;
         tokio::select! {
             result = receive(session, &client, &endpoint, &forwarder) => result,
-            () = stopped() => self.end(session, &client, &endpoint).await,
+            () = stop.wished() => self.end(session, &client, &endpoint).await,
         }
     }
 

@@ -21,7 +21,7 @@ use crate::{
     failure::Failure,
     list,
     session::Session,
-    stop::stopped,
+    stop::Stop,
     when::{When, now},
 };
 
@@ -101,10 +101,11 @@ impl Tail {
         if self.once {
             return Ok(());
         }
+        let mut stop = Stop::new()?;
         session.console.note(&format!("Watching {}; Ctrl-C ends it", self.app));
         tokio::select! {
             result = watch.go_on(session) => result,
-            () = stopped() => {
+            () = stop.wished() => {
                 session.console.clear();
                 Ok(())
             }
