@@ -9,6 +9,7 @@ mod batching;
 mod budget;
 mod bulk;
 mod circuit;
+mod cli;
 mod clients;
 mod clock;
 mod confirmation;

@@ -4,6 +4,7 @@
 //! Nothing here stands in for anything: the functions are the real binaries, the template is the real one, IAM is
 //! enforced, clients and verifiers are other people's.
 
+mod cli;
 mod endpoints;
 mod http;
 mod killing;
@@ -17,6 +18,7 @@ mod tenant;
 
 use std::time::Duration;
 
+pub use cli::{Cli, Running, Said, cli_folder};
 pub use http::{Api, Reply};
 pub use ledger::Parked;
 pub use producer::Accepted;

@@ -15,6 +15,7 @@ import signal
 import socketserver
 import sys
 import threading
+import time
 import traceback
 import urllib.parse
 
@@ -64,6 +65,44 @@ def authorize_batches() -> None:
         return name.removesuffix("Batch") if name in batches else name
 
     iam_actions._action_from_target = action
+
+
+def move_messages() -> None:
+    """It has no StartMessageMoveTask and ListMessageMoveTasks. Here a move is over at once, and takes what is visible."""
+    from ministack.services import sqs
+
+    tasks: dict[str, list[dict]] = {}
+
+    def queue(arn: str) -> dict:
+        found = sqs._queue_by_arn(arn)
+        if found is None:
+            raise sqs._Err("ResourceNotFoundException", f"there is no queue {arn}")
+        return found
+
+    def start(data: dict, _url: str) -> dict:
+        source, destination = queue(data["SourceArn"]), queue(data["DestinationArn"])
+        now = time.time()
+        moved = [message for message in source["messages"] if message["visible_at"] <= now]
+        source["messages"] = [message for message in source["messages"] if message["visible_at"] > now]
+        for message in moved:
+            message.update(receive_count=0, first_receive_at=None, receipt_handle=None)
+        destination["messages"].extend(moved)
+        task = {
+            "Status": "COMPLETED",
+            "SourceArn": data["SourceArn"],
+            "DestinationArn": data["DestinationArn"],
+            "ApproximateNumberOfMessagesMoved": len(moved),
+            "ApproximateNumberOfMessagesToMove": len(moved),
+            "StartedTimestamp": int(now * 1000),
+        }
+        tasks.setdefault(data["SourceArn"], []).insert(0, task)
+        return {"TaskHandle": f"{data['SourceArn']}/{len(tasks[data['SourceArn']])}"}
+
+    def listed(data: dict, _url: str) -> dict:
+        queue(data["SourceArn"])
+        return {"Results": tasks.get(data["SourceArn"], [])[: data.get("MaxResults", 1)]}
+
+    sqs._HANDLERS.update({"StartMessageMoveTask": start, "ListMessageMoveTasks": listed})
 
 
 class Weather:
@@ -128,6 +167,7 @@ def main() -> None:
     try:
         hurry()
         authorize_batches()
+        move_messages()
         import ministack.app as local_aws
 
         local_aws.app = Weather(local_aws.app)

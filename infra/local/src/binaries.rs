@@ -1,7 +1,7 @@
-//! Builds the four functions as `cargo test --workspace` would, so that nothing is built twice.
+//! Builds the functions, and the command line, as `cargo test --workspace` would, so that nothing is built twice.
 //!
 //! Cargo builds a dependency once for each set of features, and the features depend on which packages are selected.
-//! So the whole workspace is selected, as for the tests, and only four of its binaries are made.
+//! So the whole workspace is selected, as for the tests, and only some of its binaries are made.
 
 use std::{
     collections::BTreeMap,
@@ -14,10 +14,16 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::{paths, progress::Progress};
+use crate::{
+    paths,
+    progress::{Progress, Step},
+};
 
 /// The functions: packages, binaries, and the folders that the template's `CodeUri`s end in.
 pub const FUNCTIONS: [&str; 4] = ["postrider-ingest", "postrider-delivery", "postrider-api", "postrider-scheduler"];
+
+/// The command line's binary, of the package `postrider-cli`.
+const CLI: &str = "postrider";
 
 /// The binary of each function, by its name.
 pub type Binaries = BTreeMap<String, PathBuf>;
@@ -25,35 +31,44 @@ pub type Binaries = BTreeMap<String, PathBuf>;
 /// Runs `cargo build` for the functions, in the profile that this crate was built in. Cargo shows its own progress and
 /// the compiler's errors.
 pub fn build_functions(progress: Progress) -> Result<Binaries> {
-    let step = progress.talkative_step("Building the functions");
+    build(&FUNCTIONS, progress.talkative_step("Building the functions"))
+}
+
+/// Likewise for the command line; gives the path of `postrider`.
+pub fn build_cli(progress: Progress) -> Result<PathBuf> {
+    let mut built = build(&[CLI], progress.talkative_step("Building the command line"))?;
+    built.remove(CLI).context("cargo built no command line")
+}
+
+fn build(names: &[&str], step: Step) -> Result<Binaries> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(paths::workspace()).args(["build", "--workspace", "--message-format=json-render-diagnostics"]);
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
-    for function in FUNCTIONS {
-        command.args(["--bin", function]);
+    for name in names {
+        command.args(["--bin", name]);
     }
     let mut cargo = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("cannot run cargo")?;
     let messages = cargo.stdout.take().context("cargo has no output")?;
     let mut binaries = Binaries::new();
     for line in BufReader::new(messages).lines() {
-        binaries.extend(binary(&line.context("cannot read what cargo says")?));
+        binaries.extend(binary(names, &line.context("cannot read what cargo says")?));
     }
     if !cargo.wait().context("cargo is lost")?.success() {
-        bail!("the functions could not be built; the compiler's errors are above");
+        bail!("it could not be built; the compiler's errors are above");
     }
-    if let Some(missing) = FUNCTIONS.iter().find(|name| !binaries.contains_key(**name)) {
+    if let Some(missing) = names.iter().find(|name| !binaries.contains_key(**name)) {
         bail!("cargo built no {missing}");
     }
     step.done();
     Ok(binaries)
 }
 
-/// The name and path of a function's binary, if that is what cargo reports.
-fn binary(message: &str) -> Option<(String, PathBuf)> {
+/// The name and path of one of these binaries, if that is what cargo reports.
+fn binary(names: &[&str], message: &str) -> Option<(String, PathBuf)> {
     let message: Value = serde_json::from_str(message).ok()?;
     let name = message["target"]["name"].as_str()?;
     let path = message["executable"].as_str()?;
-    FUNCTIONS.contains(&name).then(|| (name.to_owned(), path.into()))
+    names.contains(&name).then(|| (name.to_owned(), path.into()))
 }

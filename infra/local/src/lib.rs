@@ -12,7 +12,6 @@
     reason = "a tool, not a function: it reads its own surroundings and the real clock"
 )]
 
-mod account;
 mod binaries;
 mod emulator;
 mod helper;
@@ -27,8 +26,7 @@ mod server;
 mod stack;
 mod venv;
 
-pub use account::read_secret;
-pub use binaries::{Binaries, FUNCTIONS, build_functions};
+pub use binaries::{Binaries, FUNCTIONS, build_cli, build_functions};
 pub use emulator::{ACCESS_KEY, Emulator, Options, REGION};
 pub use mint::mint;
 pub use processes::kill;

@@ -7,12 +7,14 @@ mod demo;
 mod env_file;
 mod up;
 
-use std::{process::ExitCode, str::FromStr};
+use std::{
+    ffi::OsString,
+    process::{Command, ExitCode},
+};
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
-use postrider_core::ids::{AppId, OrgId};
-use postrider_local::{DEFAULT_PORT, Progress, mint, read_secret};
+use postrider_local::{DEFAULT_PORT, Progress, build_cli};
 
 /// Postrider on this machine: the template and the binaries of a deployment, on a local AWS.
 #[derive(Debug, Parser)]
@@ -36,49 +38,31 @@ struct Up {
 
 #[derive(Debug, Subcommand)]
 enum Subcommands {
-    /// Make an API token for a deployment, here or on AWS.
-    Token(Token),
-}
-
-#[derive(Debug, Args)]
-struct Token {
-    /// The organization: org_ and a name of your choice.
-    #[arg(long, value_parser = checked::<OrgId>)]
-    org: String,
-    /// Only for this application (app_…), to be given to a customer.
-    #[arg(long, value_parser = checked::<AppId>)]
-    app: Option<String>,
-    /// How long it is good for.
-    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3650))]
-    days: u32,
-    /// ARN or name of the keyring's secret: the template's output `KeyringArn`.
-    #[arg(long, env = "POSTRIDER_KEYRING")]
-    keyring: String,
+    /// Mint an API token for a deployment, here or on AWS: builds the command line, and runs `postrider token`.
+    #[command(disable_help_flag = true)]
+    Token {
+        /// As `postrider token` takes them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
-        Some(Subcommands::Token(token)) => print_token(&token).await,
-        None => up::up(cli.up.port, cli.up.exit).await,
+        Some(Subcommands::Token { arguments }) => token(&arguments),
+        None => up::up(cli.up.port, cli.up.exit).await.map(|()| ExitCode::SUCCESS),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
 }
 
-/// The text as it is, if it can be read as what it should be.
-fn checked<T: FromStr>(text: &str) -> Result<String, T::Err> {
-    text.parse::<T>().map(|_| text.to_owned())
-}
-
-async fn print_token(token: &Token) -> Result<()> {
-    let keyring = read_secret(&token.keyring, Progress::shown()).await?;
-    println!("{}", mint(&keyring, &token.org, token.app.as_deref(), token.days)?);
-    Ok(())
+/// Ends as `postrider token` does.
+fn token(arguments: &[OsString]) -> Result<ExitCode> {
+    let status = Command::new(build_cli(Progress::shown())?).arg("token").args(arguments).status()?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -1,4 +1,4 @@
-//! API tokens, made from the keyring of a deployment.
+//! API tokens of a local stack, made from its keyring. Those of a deployment are minted by `postrider token`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,14 +11,11 @@ use postrider_core::{
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// Makes a token for an organization (`org_…`, any of your choice), or for one application of it only (`app_…`).
-/// `keyring` is the text of the keyring's secret.
-pub fn mint(keyring: &str, org: &str, app: Option<&str>, days: u32) -> Result<String> {
+/// Makes a token for an organization (`org_…`, any of your choice). `keyring` is the text of the keyring's secret.
+pub fn mint(keyring: &str, org: &str, days: u32) -> Result<String> {
     let keyring = Keyring::parse(keyring)?;
     let org = org.parse().with_context(|| format!("{org} is not org_ and letters, digits, '-', '_' or '.'"))?;
-    let app =
-        app.map(|app| app.parse().with_context(|| format!("{app} is not the id of an application"))).transpose()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let now = Time::from_secs(i64::try_from(now)?);
-    Ok(token::mint(&keyring, &Caller { org, app }, now, DAY * days)?)
+    Ok(token::mint(&keyring, &Caller { org, app: None }, now, DAY * days)?)
 }

@@ -60,7 +60,7 @@ async fn start(listener: Listener, port: u16) -> Result<Running> {
     let stack = emulator.deploy(STACK, emulator.template().await?, &[], &binaries).await?;
     step.done();
     let keyring = emulator.secret(stack.output("KeyringArn")?).await?;
-    let token = mint(&keyring, ORG, None, TOKEN_DAYS)?;
+    let token = mint(&keyring, ORG, TOKEN_DAYS)?;
     let proxy = Proxy::start(listener, stack.output("ApiId")?, &emulator)?;
     let variables = env_file::variables(&stack, &emulator, &proxy.url(), &token)?;
     let env = env_file::path(&emulator, port)?;

@@ -1,0 +1,8 @@
+//! The command line `postrider`: the real binary against a real stack.
+
+mod operating;
+mod publishing;
+mod readme;
+mod recovering;
+mod verifying;
+mod watching;
