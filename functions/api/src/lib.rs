@@ -31,6 +31,7 @@ mod call;
 mod confirm;
 mod endpoints;
 mod event_types;
+mod filters;
 mod health;
 mod messages;
 mod not_built;
@@ -140,6 +141,7 @@ fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
         .merge(applications::routes())
         .merge(endpoints::routes())
         .merge(event_types::routes())
+        .merge(filters::routes())
         .merge(messages::routes())
         .merge(attempts::routes())
         .merge(confirm::routes())

@@ -118,7 +118,7 @@ impl Client {
 }
 
 /// Every operation, with a body that fits, and its status for the organization and for the application's own token.
-const OPERATIONS: [(&str, &str, &str, u16, u16); 40] = [
+const OPERATIONS: [(&str, &str, &str, u16, u16); 41] = [
     ("GET", "/app", "", 200, 403),
     ("POST", "/app", r#"{"name":"B"}"#, 201, 403),
     ("GET", "/app/app", "", 200, 200),
@@ -153,6 +153,7 @@ const OPERATIONS: [(&str, &str, &str, u16, u16); 40] = [
     ("PUT", "/event-type/t", r#"{"description":""}"#, 200, 403),
     ("PATCH", "/event-type/t", "{}", 200, 403),
     ("DELETE", "/event-type/t", "", 204, 403),
+    ("POST", "/filter/test", r#"{"filter":{"a":[1]},"payload":{}}"#, 200, 200),
     ("POST", "/auth/app-portal-access/app", "{}", 501, 403),
     ("POST", "/auth/dashboard-access/app", "", 501, 403),
     ("POST", "/auth/logout", "", 501, 501),
@@ -197,6 +198,26 @@ async fn without_a_token_there_is_only_health() {
         let seen = client.send(method, "/api/v1/health/ping", &[], "").await;
         assert_eq!((seen.status, seen.text.as_str()), (204, ""));
         assert_eq!(client.send(method, "/api/v1/health", &[], "").await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_filter_is_tried_on_a_sample_before_it_is_saved() {
+    let client = Client::new();
+    let filter = r#"{"state":["paid"],"total":[{"numeric":[">",100]}]}"#;
+    for (payload, matches, failed) in
+        [(r#"{"state":"paid","total":101}"#, true, &[][..]), (r#"{"state":"paid"}"#, false, &["/total"][..])]
+    {
+        let seen = client.call("POST", "/filter/test", &format!(r#"{{"filter":{filter},"payload":{payload}}}"#)).await;
+        assert_eq!((seen.status, seen.json()), (200, serde_json::json!({"matches": matches, "failed": failed})));
+    }
+    for (body, loc) in [
+        (r#"{"filter":{"a":[{"like":1}]},"payload":{}}"#, r#"["body","filter","a","0","like"]"#),
+        (r#"{"filter":{"a":[1]},"payload":[]}"#, r#"["body","payload"]"#),
+        (r#"{"filter":{"a":[1]}}"#, r#"["body","payload"]"#),
+    ] {
+        let seen = client.call("POST", "/filter/test", body).await;
+        assert!(seen.status == 422 && seen.text.contains(loc), "{body}: {}", seen.text);
     }
 }
 

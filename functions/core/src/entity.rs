@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    filter::Event,
     health::Health,
     ids::{AppId, EndpointId, OrgId},
     keyring::Sealed,
@@ -115,13 +116,13 @@ pub struct OldSecret {
 }
 
 impl Endpoint {
-    /// Whether a message of that type and with those channels is for this endpoint; whether it is enabled is another
-    /// question. A message without channels does not reach an endpoint with channels.
-    pub fn matches(&self, event_type: &str, channels: &[String]) -> bool {
-        let type_fits = self.event_types.as_ref().is_none_or(|types| types.iter().any(|t| t == event_type));
+    /// Whether a message is for this endpoint, by its type, its channels and its payload; whether the endpoint is enabled
+    /// is another question. A message without channels does not reach an endpoint with channels.
+    pub fn matches(&self, event: &Event<'_>) -> bool {
+        let type_fits = self.event_types.as_ref().is_none_or(|types| types.iter().any(|t| t == event.event_type));
         let channel_fits =
-            self.channels.as_ref().is_none_or(|wanted| channels.iter().any(|channel| wanted.contains(channel)));
-        type_fits && channel_fits
+            self.channels.as_ref().is_none_or(|wanted| event.channels.iter().any(|channel| wanted.contains(channel)));
+        type_fits && channel_fits && self.delivery.filter.as_ref().is_none_or(|filter| event.passes(filter))
     }
 }
 

@@ -21,6 +21,15 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
 }
 
 impl<T> Given<T> {
+    /// The same, of a reference.
+    pub const fn as_ref(&self) -> Given<&T> {
+        match self {
+            Self::Absent => Given::Absent,
+            Self::Null => Given::Null,
+            Self::Value(value) => Given::Value(value),
+        }
+    }
+
     /// The value, if one was given.
     pub const fn value(&self) -> Option<&T> {
         match self {

@@ -19,6 +19,7 @@ pub mod deliver;
 pub mod delivery;
 pub mod entity;
 pub mod fan_out;
+pub mod filter;
 mod find;
 pub mod given;
 pub mod health;

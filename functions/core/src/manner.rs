@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::keyring::Sealed;
+use crate::{filter::Filter, keyring::Sealed};
 
 /// How to deliver. The default is what the contract knows: one POST an event, as published, without authentication.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct Manner {
     /// The receiver was asked for its consent when this URL was saved (`CloudEvents` HTTP 1.1 Web Hooks, section 4).
     #[serde(skip_serializing_if = "is_default")]
     pub consent: bool,
+    /// Only messages with such a payload; all if unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter>,
 }
 
 impl Manner {

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     entity::Endpoint,
+    filter::Event,
     ids::{AppId, AttemptId, EndpointId, MessageId},
     time::Time,
 };
@@ -46,7 +47,7 @@ pub struct Message {
 impl Message {
     /// Whether the endpoint subscribes to what it is; whether it is enabled is another question.
     pub fn is_for(&self, endpoint: &Endpoint) -> bool {
-        endpoint.matches(&self.event_type, self.channels.as_deref().unwrap_or_default())
+        endpoint.matches(&Event::of(self))
     }
 
     /// Whether it has outlived its retention.

@@ -1,12 +1,14 @@
 //! The member `delivery` of an endpoint as it is sent, and its rules.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     auth_in::{AuthIn, Seal},
     headers,
 };
 use crate::{
+    filter::Filter,
     given::Given,
     manner::{Auth, Batching, Confirming, Format, Manner, Method},
     problem::Problem,
@@ -29,6 +31,10 @@ pub(super) struct MannerIn {
     batch: Given<BatchIn>,
     confirm: Given<ConfirmIn>,
     consent: Given<bool>,
+    filter: Given<Value>,
+    /// What [`MannerIn::check`] makes of `filter`.
+    #[serde(skip)]
+    checked_filter: Given<Filter>,
     /// Of the signing key that is generated; looked at where an endpoint is created.
     key_type: Option<KeyType>,
 }
@@ -62,6 +68,19 @@ impl MannerIn {
         if let Some(confirm) = self.confirm.value() {
             within(check, ["confirm", "withinSeconds"], confirm.within_seconds, 1, 86_400);
         }
+        self.check_filter(check);
+    }
+
+    fn check_filter(&mut self, check: &mut Check) {
+        self.checked_filter = match self.filter.as_ref().map(Filter::parse) {
+            Given::Absent => Given::Absent,
+            Given::Null => Given::Null,
+            Given::Value(Ok(filter)) => Given::Value(filter),
+            Given::Value(Err(misfit)) => {
+                misfit.note(check, &["body", "delivery", "filter"]);
+                Given::Absent
+            }
+        };
     }
 
     /// The type of a new signing key.
@@ -84,6 +103,7 @@ impl MannerIn {
         given.batch.map(batching).apply(&mut manner.batch);
         given.confirm.map(|confirm| Confirming { within_seconds: confirm.within_seconds }).apply(&mut manner.confirm);
         given.consent.apply_or_default(&mut manner.consent);
+        given.checked_filter.apply(&mut manner.filter);
         goes_together(manner)
     }
 }

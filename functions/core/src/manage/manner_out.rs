@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::{
     entity::Endpoint,
+    filter::Filter,
     health::{Disabled, Health},
     manner::{Auth, Format, Manner, Method},
     time::Time,
@@ -21,6 +22,7 @@ pub(super) struct MannerOut {
     batch: Option<BatchOut>,
     confirm: Option<ConfirmOut>,
     consent: bool,
+    filter: Option<Filter>,
     status: StatusOut,
 }
 
@@ -87,6 +89,7 @@ impl MannerOut {
             batch,
             confirm: manner.confirm.map(|confirm| ConfirmOut { within_seconds: confirm.within_seconds }),
             consent: manner.consent,
+            filter: manner.filter,
             status: health.into(),
         }
     }

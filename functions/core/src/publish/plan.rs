@@ -6,6 +6,7 @@ use super::Draft;
 use crate::{
     claim::{Claim, LEASE},
     entity::Endpoint,
+    filter::Event,
     ids::{AppId, Ksuid, MessageId},
     job::Job,
     message::{Content, Envelope, Message},
@@ -112,7 +113,8 @@ impl Plan {
 
 /// Those of the endpoints that a message is for: the disabled ones, and the others.
 pub(crate) fn matching<'a>(message: &Message, endpoints: &'a [Endpoint]) -> (Vec<&'a Endpoint>, Vec<&'a Endpoint>) {
-    let all = endpoints.iter().filter(|endpoint| message.is_for(endpoint));
+    let event = Event::of(message);
+    let all = endpoints.iter().filter(|endpoint| endpoint.matches(&event));
     all.partition(|endpoint| endpoint.disabled)
 }
 

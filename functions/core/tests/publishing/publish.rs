@@ -2,17 +2,18 @@
 
 use std::{collections::HashSet, time::Duration};
 
+use crate::world::{World, app_id, endpoint};
 use futures::executor::block_on;
 use postrider_core::{
     claim::{ClaimKey, LEASE, fingerprint},
+    filter::Filter,
     job::Job,
     message::{Envelope, Message},
     ports::Ambient as _,
     problem::{Problem, from_json},
     publish::{Draft, INLINE, Repeatable},
 };
-
-use crate::world::{World, app_id, endpoint};
+use serde_json::json;
 
 /// More than one request to the queue takes.
 const ENDPOINTS: usize = 23;
@@ -155,5 +156,33 @@ fn those_that_do_not_match_do_not_make_it_many_unless_they_are_more_than_a_query
         }
         let message = publish(&world, None, r#"{"eventType":"a","payload":{}}"#).expect("published");
         assert_eq!(message.fans_out, fans_out, "{others}");
+    }
+}
+
+#[test]
+fn a_filter_chooses_by_the_payload_and_what_is_no_object_passes_none() {
+    let world = World::new(3);
+    let ids: Vec<_> = world.tables().endpoints.keys().map(|(_, id)| *id).collect();
+    for (id, filter) in ids.iter().zip([json!({"total": [{"numeric": [">", 100]}]}), json!({"x": [{"exists": false}]})])
+    {
+        let filter = Filter::parse(&filter).expect("a filter");
+        world.tables().endpoints.get_mut(&(app_id(), *id)).expect("an endpoint").delivery.filter = Some(filter);
+    }
+    let body = |payload: &str| format!(r#"{{"eventType":"a","payload":{payload}}}"#);
+    let raw =
+        |text: &str| format!(r#"{{"eventType":"a","payload":{{}},"transformationsParams":{{"rawPayload":{text}}}}}"#);
+    let deep = format!(r#"{{"y":{}1{}}}"#, "[".repeat(200), "]".repeat(200));
+    for (body, expected) in [
+        (body(r#"{"total":101}"#), &ids[..]),
+        (body(r#"{"total":1,"x":1}"#), &ids[2..]),
+        (body(r#"{"total":1}"#), &ids[1..]),
+        (body(r#"{"total":1e999}"#), &ids[2..]),
+        (body(&deep), &ids[2..]),
+        (raw(r#""<total/>""#), &ids[2..]),
+        (raw(r#""[1]""#), &ids[2..]),
+        (raw(r#""{\"total\":101}""#), &ids[..]),
+    ] {
+        let message = publish(&world, None, &body).expect("published");
+        assert_eq!(message.endpoints, expected, "{body}");
     }
 }

@@ -47,7 +47,7 @@ async fn what_was_asked_for_is_shown_without_its_secrets() {
     let expected = json!({
         "paused": true, "method": "PUT", "format": "cloudevents-structured", "eventTypeHeader": "x-event-type",
         "auth": { "type": "oauth2", "tokenUrl": "https://example.com/token", "clientId": "c", "scope": "a b" },
-        "batch": { "maxEvents": 100, "maxSeconds": 900 }, "confirm": null, "consent": false,
+        "batch": { "maxEvents": 100, "maxSeconds": 900 }, "confirm": null, "consent": false, "filter": null,
         "status": { "circuit": "closed", "slow": false },
     });
     assert_eq!(made["delivery"], expected);
@@ -199,11 +199,25 @@ async fn all_broken_rules_are_named() {
         ),
         (json!({ "batch": { "maxEvents": 1, "maxSeconds": 70_000 } }), &["batch.maxEvents", "batch.maxSeconds"]),
         (json!({ "confirm": { "withinSeconds": 0 } }), &["confirm.withinSeconds"]),
+        (json!({ "filter": "a" }), &["filter"]),
+        (json!({ "filter": { "a": { "b": [{ "numeric": ["~", 1] }] } }, "method": "POST" }), &["filter.a.b.0.numeric"]),
     ] {
         let broken: Vec<_> = broken.iter().map(|field| format!("body.delivery.{field}")).collect();
         assert_eq!(fields(world.delivering(&delivery).await), broken, "{delivery}");
     }
     assert!(world.delivering(&json!({ "eventTypeHeader": "Webhook-Event-Type" })).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_filter_is_shown_kept_and_cleared() {
+    let world = World::new();
+    let filter = json!({ "state": ["running", { "anything-but": { "prefix": "init" } }] });
+    let made = world.delivering(&json!({ "filter": filter })).await.expect("created");
+    assert_eq!(made["delivery"]["filter"], filter);
+    let kept = world.patch_delivery(json!({ "method": "PUT" })).await.expect("patched");
+    assert_eq!(kept["delivery"]["filter"], filter);
+    let cleared = world.patch_delivery(json!({ "filter": null, "method": null })).await.expect("patched");
+    assert_eq!(cleared.get("delivery"), None);
 }
 
 #[test]
