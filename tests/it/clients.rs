@@ -10,7 +10,7 @@ use postrider_local::paths;
 use postrider_tests::world;
 
 /// A Python with the packages of `tests/clients`, made once.
-fn python(clients: &Path) -> Result<PathBuf> {
+pub(crate) fn python(clients: &Path) -> Result<PathBuf> {
     let venv = paths::local()?.join("clients");
     let stamp = venv.join("requirements.txt");
     let wanted = std::fs::read_to_string(clients.join("requirements.txt"))?;
@@ -24,7 +24,7 @@ fn python(clients: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
-fn run(command: &mut Command) -> Result<String> {
+pub(crate) fn run(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("{command:?}"))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     ensure!(output.status.success(), "{command:?}\n{}\n{}", text(&output.stdout), text(&output.stderr));

@@ -20,7 +20,8 @@ use postrider_core::{
     history::History,
     manage::Manager,
     outbound::Sender,
-    ports::{Ambient, Confirming, Directory, Jobs, Keys, Outbox, Recovery, Tasks},
+    poll::Poller,
+    ports::{Ambient, Confirming, Directory, Jobs, Keys, Outbox, Polling, Recovery, Tasks},
     problem::Problem,
     recovery::Recoveries,
 };
@@ -35,6 +36,7 @@ mod filters;
 mod health;
 mod messages;
 mod not_built;
+mod pollers;
 mod recovery;
 
 use call::Refusal;
@@ -44,7 +46,7 @@ pub trait Parts: Send + Sync + 'static {
     /// Applications, endpoints and event types.
     type Directory: Directory + 'static;
     /// Messages, claims and deliveries.
-    type Record: Recovery + Tasks + Confirming + 'static;
+    type Record: Recovery + Tasks + Confirming + Polling + 'static;
     /// The root keys.
     type Keys: Keys + 'static;
     /// Time and randomness.
@@ -114,6 +116,10 @@ impl<P: Parts> Api<P> {
         Recoveries { directory, record, queue, jobs, ambient: &self.ambient }
     }
 
+    fn poller(&self) -> Poller<'_, P::Directory, P::Record, P::Ambient> {
+        Poller { directory: &self.directory, record: &self.record, ambient: &self.ambient }
+    }
+
     fn confirmer(&self) -> Confirmer<'_, P::Directory, P::Record, P::Keys, P::Jobs> {
         let (directory, record, keys, jobs) = (&self.directory, &self.record, &self.keys, &self.jobs);
         Confirmer { directory, record, keys, jobs, now: self.ambient.now() }
@@ -144,6 +150,7 @@ fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
         .merge(filters::routes())
         .merge(messages::routes())
         .merge(attempts::routes())
+        .merge(pollers::routes())
         .merge(confirm::routes())
         .merge(health::routes())
         .merge(recovery::routes())

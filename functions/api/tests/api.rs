@@ -112,13 +112,15 @@ impl Client {
         assert_eq!(app.status, 201, "{}", app.text);
         let made = self.call("POST", "/app/app/endpoint", r#"{"url":"https://example.com","uid":"ep"}"#).await;
         assert_eq!(made.status, 201, "{}", made.text);
+        let poller = self.call("POST", "/app/app/endpoint", r#"{"uid":"poller","delivery":{"type":"poller"}}"#).await;
+        assert_eq!(poller.status, 201, "{}", poller.text);
         assert_eq!(self.call("POST", "/event-type", r#"{"name":"t","description":""}"#).await.status, 201);
         app.json()["id"].as_str().expect("id").parse().expect("an id")
     }
 }
 
 /// Every operation, with a body that fits, and its status for the organization and for the application's own token.
-const OPERATIONS: [(&str, &str, &str, u16, u16); 41] = [
+const OPERATIONS: [(&str, &str, &str, u16, u16); 44] = [
     ("GET", "/app", "", 200, 403),
     ("POST", "/app", r#"{"name":"B"}"#, 201, 403),
     ("GET", "/app/app", "", 200, 200),
@@ -153,6 +155,9 @@ const OPERATIONS: [(&str, &str, &str, u16, u16); 41] = [
     ("PUT", "/event-type/t", r#"{"description":""}"#, 200, 403),
     ("PATCH", "/event-type/t", "{}", 200, 403),
     ("DELETE", "/event-type/t", "", 204, 403),
+    ("GET", "/app/app/poller/poller", "", 200, 200),
+    ("GET", "/app/app/poller/poller/consumer/c?limit=1&wait=0", "", 200, 200),
+    ("POST", "/app/app/poller/poller/consumer/c/seek", r#"{"after":"2026-01-01T00:00:00Z"}"#, 200, 200),
     ("POST", "/filter/test", r#"{"filter":{"a":[1]},"payload":{}}"#, 200, 200),
     ("POST", "/auth/app-portal-access/app", "{}", 501, 403),
     ("POST", "/auth/dashboard-access/app", "", 501, 403),

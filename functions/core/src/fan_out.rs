@@ -15,11 +15,11 @@
 use std::time::Duration;
 
 use crate::{
-    entity::Endpoint,
     ids::{AppId, EndpointId, Id as _, MessageId},
     job::Job,
     message::Message,
-    ports::{Ambient, FanOuts, FanPage, Jobs, Messages, Outbox, Parcel, Subscribers, Unavailable},
+    poll::Arrival,
+    ports::{Ambient, FanOuts, FanPage, Jobs, Messages, Outbox, Subscribers, Unavailable},
     publish::{COMMIT_GRACE, first_parcel, matching},
     time::Time,
 };
@@ -127,18 +127,18 @@ where
         let mut endpoints = found.unwrap_or_default();
         endpoints.retain(|endpoint| endpoint.id.ksuid().time() <= message.at);
         let cursor = endpoints.last().map(|endpoint| endpoint.id).filter(|_| endpoints.len() >= self.page);
-        let (page, parcels) = queued(message, &endpoints, cursor);
+        let found = matching(message, &endpoints);
+        let parcels: Vec<_> = found.open.iter().map(|endpoint| first_parcel(message, endpoint)).collect();
         self.queue.send(&parcels).await?;
+        let arrivals: Vec<_> = Arrival::everywhere(message, &found.pollers, self.ambient.now()).collect();
+        if !arrivals.is_empty() {
+            self.ledger.announce(&arrivals).await?;
+        }
+        let open = found.open.iter().map(|endpoint| endpoint.id).collect();
+        let page = FanPage { endpoints: open, held: found.held, cursor };
         let standing = self.ledger.record_page(message, at.number, &page).await?;
         Ok(after(at.number, &standing.unwrap_or(page)))
     }
-}
-
-fn queued(message: &Message, endpoints: &[Endpoint], cursor: Option<EndpointId>) -> (FanPage, Vec<Parcel>) {
-    let (held, open) = matching(message, endpoints);
-    let ids = |endpoints: &[&Endpoint]| endpoints.iter().map(|endpoint| endpoint.id).collect();
-    let page = FanPage { endpoints: ids(&open), held: ids(&held), cursor };
-    (page, open.iter().map(|endpoint| first_parcel(message, endpoint)).collect())
 }
 
 fn after(number: u32, page: &FanPage) -> Option<Progress> {

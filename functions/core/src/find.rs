@@ -6,6 +6,7 @@ use crate::{
     claim::ClaimKey,
     entity::{Application, Endpoint},
     ids::{AppId, EndpointId, Id, MessageId},
+    manner::Kind,
     message::Message,
     ports::{Claims, Directory, FanOuts, Messages, Unavailable},
     problem::Problem,
@@ -66,6 +67,16 @@ pub(crate) async fn endpoint_if_any<D: Directory>(
     };
     let Some(id) = id else { return Ok(None) };
     Ok(directory.endpoint(app, id).await?)
+}
+
+/// An endpoint of the application that receives requests; 404 if there is none, 409 if it is a poller.
+pub(crate) async fn receiver<D: Directory>(directory: &D, app: AppId, segment: &str) -> Result<Endpoint, Problem> {
+    let found = endpoint(directory, app, segment).await?;
+    if found.delivery.kind == Kind::Poller {
+        let why = "The endpoint is of type poller: nothing is sent to it. Seek with a consumer to poll messages again";
+        return Err(Problem::refused(409, "endpoint_is_poller", why));
+    }
+    Ok(found)
 }
 
 /// An endpoint of the application; 404 if there is none.

@@ -36,6 +36,7 @@ pub mod message;
 pub mod operational;
 pub mod outbound;
 pub mod page;
+pub mod poll;
 pub mod ports;
 pub mod problem;
 pub mod publish;

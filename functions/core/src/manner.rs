@@ -8,6 +8,9 @@ use crate::{filter::Filter, keyring::Sealed};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Manner {
+    /// Whether it receives requests.
+    #[serde(rename = "type", skip_serializing_if = "is_default")]
+    pub kind: Kind,
     /// Deliveries are held, and released when this ends.
     #[serde(skip_serializing_if = "is_default")]
     pub paused: bool,
@@ -46,6 +49,17 @@ impl Manner {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+/// How messages reach the customer. It stays what it was created as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// By requests to its URL.
+    #[default]
+    Http,
+    /// The customer asks for them ([`crate::poll`]); its URL means nothing.
+    Poller,
 }
 
 /// The method of a request.

@@ -3,9 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use postrider_core::{
-    ids::{AppId, MessageId},
+    ids::{AppId, EndpointId, MessageId},
     message::Message,
+    poll::Arrival,
     ports::{Messages, Unavailable},
+    time::Time,
 };
 
 use super::{
@@ -18,6 +20,10 @@ use crate::{
 };
 
 impl Messages for Ledger {
+    async fn announce(&self, arrivals: &[(EndpointId, Arrival)]) -> Result<(), Unavailable> {
+        self.put_arrivals(arrivals).await
+    }
+
     async fn store(&self, messages: &[Message]) -> Result<(), Unavailable> {
         if let [message] = messages {
             return self.table.put(message_item(message)).await;

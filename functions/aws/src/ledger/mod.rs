@@ -11,6 +11,10 @@
 //! | valve | `ep_…` | `valve` | `app`, `lane`, `due`, `touched`, `n`, `lock` |
 //! | rate | `app_…`, `ep_…` | `rate#deliveries#`, `rate#batches#`, `rate#publishing#` and the interval | `next` |
 //! | background task | `org_…` | `qtask_…` | `doc`, `rev` |
+//! | sealed segment of a poller's log | `ep_…` | `poll#1#<n>` | `log`, `ids`, `until` |
+//! | last segment of it | `ep_…` | `poll#2#tail` | the same; `n`, `last`, `rev` |
+//! | arrival at a poller | `ep_…` | `poll#3#msg_…` | `at` |
+//! | cursor of a poller's consumer | `ep_…` | `consumer#<name>` | `log`, `entry`, `after` |
 //! | listed attempt | `ep_…` | `atmpt_…` | `msg` |
 //!
 //! `expires` (seconds) is the table's TTL attribute; `DynamoDB` removes late. The index `due` (`lane`, `due`; keys only)
@@ -25,6 +29,7 @@ mod messages;
 mod paces;
 mod pages;
 mod parking;
+mod polling;
 mod record;
 mod recovery;
 mod tasks;

@@ -67,7 +67,7 @@ impl MessageFilter {
     }
 
     /// Whether the message is meant, by all but the time.
-    pub(super) fn passes(&self, message: &Message) -> bool {
+    pub(crate) fn passes(&self, message: &Message) -> bool {
         let of_type = self.event_types.is_empty() || self.event_types.contains(&message.event_type);
         let channels = message.channels.as_deref().unwrap_or_default();
         of_type && self.channel.as_ref().is_none_or(|channel| channels.contains(channel))

@@ -8,11 +8,14 @@ use crate::{
     entity::{Endpoint, Metadata},
     given::{Given, not_null},
     ids::{EndpointId, Id as _},
+    manner::Kind,
     problem::Problem,
     rules::Check,
     secret::{KeyType, SigningSecret},
 };
 
+/// The URL of a poller that is given none: of a name that never exists (RFC 6761, section 6.4).
+const NO_URL: &str = "https://poller.invalid/";
 /// Channels of an endpoint.
 const CHANNELS: usize = 10;
 /// Event types of an endpoint, and the bytes of all their names.
@@ -23,7 +26,9 @@ const EVENT_TYPES_BYTES: usize = 65_536;
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointIn {
-    url: String,
+    /// A poller's may be left out.
+    #[serde(default, deserialize_with = "not_null")]
+    url: Option<String>,
     #[serde(default)]
     pub(super) uid: Given<String>,
     #[serde(default)]
@@ -89,7 +94,7 @@ impl EndpointIn {
     /// Checks every rule; `secret` too if it counts here.
     pub(super) fn check(mut self, plain_http: bool, with_secret: bool) -> Result<Checked<Self>, Problem> {
         let mut check = Check::default();
-        url(&mut check, &mut self.url, plain_http);
+        url(&mut check, self.url_or_default()?, plain_http);
         check.uid("uid", self.uid.value().map(String::as_str), EndpointId::PREFIX);
         check.text("description", &self.description);
         version(&mut check, self.version);
@@ -106,6 +111,14 @@ impl EndpointIn {
         }
         check.finish()?;
         Ok(Checked { body: self, secret })
+    }
+
+    fn url_or_default(&mut self) -> Result<&mut String, Problem> {
+        let is_poller = self.delivery.value().and_then(MannerIn::kind) == Some(Kind::Poller);
+        if self.url.is_none() && !is_poller {
+            return Err(Problem::json("url", "missing field `url`"));
+        }
+        Ok(self.url.get_or_insert_with(|| NO_URL.to_owned()))
     }
 
     fn key_type(&self) -> Option<KeyType> {
@@ -147,7 +160,7 @@ impl Checked<EndpointIn> {
     pub(super) fn fill(&self, endpoint: &mut Endpoint, uid: Option<String>) {
         let body = self.body.clone();
         endpoint.uid = uid;
-        endpoint.url = body.url;
+        endpoint.url = body.url.unwrap_or_default();
         endpoint.version = body.version.unwrap_or(1);
         endpoint.description = body.description;
         endpoint.disabled = body.disabled;

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     filter::Filter,
     given::Given,
-    manner::{Auth, Batching, Confirming, Format, Manner, Method},
+    manner::{Auth, Batching, Confirming, Format, Kind, Manner, Method},
     problem::Problem,
     rules::Check,
     secret::KeyType,
@@ -23,6 +23,8 @@ const EVENT_TYPE: &str = "webhook-event-type";
 #[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct MannerIn {
+    #[serde(rename = "type")]
+    kind: Option<Kind>,
     paused: Given<bool>,
     method: Given<Method>,
     format: Given<Format>,
@@ -83,6 +85,11 @@ impl MannerIn {
         };
     }
 
+    /// Whether the endpoint receives requests.
+    pub(super) const fn kind(&self) -> Option<Kind> {
+        self.kind
+    }
+
     /// The type of a new signing key.
     pub(super) const fn key_type(&self) -> Option<KeyType> {
         self.key_type
@@ -115,6 +122,11 @@ fn batching(batch: BatchIn) -> Batching {
 
 fn goes_together(manner: &Manner) -> Result<(), Problem> {
     let mut check = Check::default();
+    let as_poller = Manner { kind: Kind::Poller, filter: manner.filter.clone(), ..Manner::default() };
+    if manner.kind == Kind::Poller && *manner != as_poller {
+        let why = "a poller receives no requests: of the members of delivery it may have filter only";
+        check.fail(&["body", "delivery", "type"], why);
+    }
     if manner.batch.is_some() && manner.confirm.is_some() {
         check.fail(
             &["body", "delivery", "batch"],

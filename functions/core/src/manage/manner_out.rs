@@ -6,7 +6,7 @@ use crate::{
     entity::Endpoint,
     filter::Filter,
     health::{Disabled, Health},
-    manner::{Auth, Format, Manner, Method},
+    manner::{Auth, Format, Kind, Manner, Method},
     time::Time,
 };
 
@@ -14,6 +14,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct MannerOut {
+    #[serde(rename = "type")]
+    kind: Kind,
     paused: bool,
     method: Method,
     format: Format,
@@ -81,6 +83,7 @@ impl MannerOut {
     fn new(manner: Manner, health: &Health) -> Self {
         let batch = manner.batch.map(|batch| BatchOut { max_events: batch.max_events, max_seconds: batch.max_seconds });
         Self {
+            kind: manner.kind,
             paused: manner.paused,
             method: manner.method,
             format: manner.format,

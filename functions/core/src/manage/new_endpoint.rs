@@ -101,7 +101,12 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
     ) -> Result<Manner, Problem> {
         let standing = old.map_or(&Auth::None, |old| &old.delivery.auth);
         let stays = old.is_none_or(|old| target_url::same_server(&old.url, &new.url));
-        let mut manner = base;
+        let kind = given.and_then(MannerIn::kind);
+        let mut manner = Manner { kind: old.map_or(kind.unwrap_or_default(), |old| old.delivery.kind), ..base };
+        if kind.is_some_and(|kind| kind != manner.kind) {
+            let why = "cannot be changed; create another endpoint";
+            return Err(Problem::invalid(&["body", "delivery", "type"], why));
+        }
         if let Some(given) = given {
             let ring = self.keys.keyring(None).await?;
             let seal = |text: &str| {

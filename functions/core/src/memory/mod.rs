@@ -18,6 +18,7 @@ use crate::{
     job::Job,
     keyring::Keyring,
     message::Message,
+    poll::Arrival,
     ports::{
         Ambient, Claims, Confirming, DeadSpan, DeliveryKey, FanPage, Jobs, Keys, Messages, Outbox, Paced, Parcel,
         Record, Recovery, Saved, Scan, Span, Tasks, Unavailable, Valves,
@@ -27,7 +28,10 @@ use crate::{
 };
 
 mod directory;
+mod polling;
 mod publishing;
+
+pub use polling::Log;
 
 /// Both tables, and the queues. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +66,8 @@ pub struct State {
     pub tasks: BTreeMap<TaskId, Task>,
     /// What was counted at each valve.
     pub valves: BTreeMap<EndpointId, u32>,
+    /// Logs of pollers.
+    pub logs: BTreeMap<EndpointId, Log>,
     /// Jobs that were submitted.
     pub jobs: Vec<Job>,
     /// Deliveries that were queued.
@@ -157,6 +163,11 @@ impl Claims for Memory {
 }
 
 impl Messages for Memory {
+    async fn announce(&self, arrivals: &[(EndpointId, Arrival)]) -> Result<(), Unavailable> {
+        self.arrive(arrivals);
+        Ok(())
+    }
+
     async fn store(&self, messages: &[Message]) -> Result<(), Unavailable> {
         let new = messages.iter().map(|message| ((message.app, message.id), message.clone()));
         self.state().messages.extend(new);

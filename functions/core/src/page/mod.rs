@@ -225,7 +225,7 @@ impl<K: Key, T: Serialize> Filling<K, T> {
 }
 
 /// A function's answer carries the body as a JSON string, so quotes and backslashes count twice.
-fn travelling_bytes(row: &impl Serialize) -> usize {
+pub(crate) fn travelling_bytes(row: &impl Serialize) -> usize {
     struct Count(usize);
     impl std::io::Write for Count {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

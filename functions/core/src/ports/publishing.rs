@@ -7,6 +7,7 @@ use crate::{
     claim::{Claim, ClaimKey},
     ids::{AppId, EndpointId, MessageId},
     message::Message,
+    poll::Arrival,
     time::Time,
 };
 
@@ -27,6 +28,8 @@ pub trait Claims: Send + Sync {
 
 /// Messages as publishing writes them.
 pub trait Messages: Send + Sync {
+    /// Announces messages to pollers, which hand them out once they are stored. Doing it again before that changes nothing.
+    fn announce(&self, arrivals: &[(EndpointId, Arrival)]) -> impl Future<Output = Result<(), Unavailable>> + Send;
     /// Stores messages, or fails: then some may be stored. Doing it again with the same ones changes nothing.
     fn store(&self, messages: &[Message]) -> impl Future<Output = Result<(), Unavailable>> + Send;
     /// Those of the messages that are there, even expired ones. Strongly consistent.

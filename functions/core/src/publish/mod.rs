@@ -14,6 +14,8 @@
 //! ([`crate::ids::Ksuid::nth`]); an `eventId` has a claim of its own. A repeated request looks which messages are stored
 //! and publishes the others. A single message is a request of one.
 //!
+//! Endpoints of type poller get no deliveries: the message is announced to them instead ([`crate::poll`]), in the same order.
+//!
 //! A message for too many endpoints to queue before the answer is queued by a job ([`crate::fan_out`]) in the same order:
 //! claim → job → store. The job waits for the stored message, and does nothing for one that never comes.
 
@@ -23,6 +25,7 @@ use crate::{
     claim::ClaimKey,
     ids::{AppId, OrgId},
     message::Message,
+    poll::Arrival,
     ports::{Ambient, Claims, Jobs, Messages, Outbox, Paces, Subscribers, Unavailable},
     problem::Problem,
 };
@@ -171,7 +174,11 @@ where
         let mut room = Room::default();
         let new =
             batch.open().filter_map(|(place, draft)| Some((place, plan.message(*ids.get(&place)?, draft, &mut room))));
-        let (places, messages): (Vec<_>, Vec<_>) = new.unzip();
+        let (places, planned): (Vec<_>, Vec<_>) = new.unzip();
+        let (messages, pollers): (Vec<_>, Vec<_>) = planned.into_iter().unzip();
+        let arrivals = messages.iter().zip(&pollers);
+        let arrivals: Vec<_> =
+            arrivals.flat_map(|(message, at)| Arrival::everywhere(message, at, self.ambient.now())).collect();
         let (jobs, parcels): (Vec<_>, Vec<_>) = messages.iter().partition(|message| message.fans_out);
         let jobs: Vec<_> = jobs.into_iter().map(|message| plan.job(message)).collect();
         let parcels: Vec<_> = parcels.into_iter().flat_map(|message| plan.parcels(message)).collect();
@@ -180,6 +187,9 @@ where
         }
         if !parcels.is_empty() {
             self.queue.send(&parcels).await?;
+        }
+        if !arrivals.is_empty() {
+            self.ledger.announce(&arrivals).await?;
         }
         if !messages.is_empty() {
             self.ledger.store(&messages).await?;

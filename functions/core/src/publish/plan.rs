@@ -7,8 +7,9 @@ use crate::{
     claim::{Claim, LEASE},
     entity::Endpoint,
     filter::Event,
-    ids::{AppId, Ksuid, MessageId},
+    ids::{AppId, EndpointId, Ksuid, MessageId},
     job::Job,
+    manner::Kind,
     message::{Content, Envelope, Message},
     ports::{Audience, Parcel, Way},
     time::Time,
@@ -66,8 +67,8 @@ impl Plan {
         self.now.plus(Duration::from_secs(days * 86_400))
     }
 
-    /// The message, for which there may be room to queue it before the answer.
-    pub(super) fn message(&self, id: MessageId, draft: &Draft<'_>, room: &mut Room) -> Message {
+    /// The message, for which there may be room to queue it before the answer, and the pollers that it is announced to.
+    pub(super) fn message(&self, id: MessageId, draft: &Draft<'_>, room: &mut Room) -> (Message, Vec<EndpointId>) {
         let (payload, content_type) = draft.content();
         let channels = draft.channels.clone().map(|mut channels| {
             channels.sort();
@@ -89,15 +90,16 @@ impl Plan {
             also: Vec::new(),
             fans_out: false,
         };
-        let (held, open) = matching(&message, &self.audience.endpoints);
+        let found = matching(&message, &self.audience.endpoints);
         message.fans_out = !self.audience.complete
-            || open.len() + held.len() > INLINE
-            || !room.take(open.len(), open.len() * message.payload.len());
-        if !message.fans_out {
-            message.endpoints = open.iter().map(|endpoint| endpoint.id).collect();
-            message.held = held.iter().map(|endpoint| endpoint.id).collect();
+            || found.count() > INLINE
+            || !room.take(found.open.len() + found.pollers.len(), found.open.len() * message.payload.len());
+        if message.fans_out {
+            return (message, Vec::new());
         }
-        message
+        message.endpoints = found.open.iter().map(|endpoint| endpoint.id).collect();
+        message.held = found.held;
+        (message, found.pollers)
     }
 
     pub(super) fn parcels(&self, message: &Message) -> Vec<Parcel> {
@@ -111,11 +113,34 @@ impl Plan {
     }
 }
 
-/// Those of the endpoints that a message is for: the disabled ones, and the others.
-pub(crate) fn matching<'a>(message: &Message, endpoints: &'a [Endpoint]) -> (Vec<&'a Endpoint>, Vec<&'a Endpoint>) {
-    let event = Event::of(message);
-    let all = endpoints.iter().filter(|endpoint| endpoint.matches(&event));
-    all.partition(|endpoint| endpoint.disabled)
+/// The endpoints that a message is for.
+#[derive(Debug, Default)]
+pub(crate) struct Matching<'a> {
+    /// It is queued for them.
+    pub(crate) open: Vec<&'a Endpoint>,
+    /// They are disabled.
+    pub(crate) held: Vec<EndpointId>,
+    /// It is announced to them, disabled or not.
+    pub(crate) pollers: Vec<EndpointId>,
+}
+
+impl Matching<'_> {
+    const fn count(&self) -> usize {
+        self.open.len() + self.held.len() + self.pollers.len()
+    }
+}
+
+/// Those of the endpoints that a message is for.
+pub(crate) fn matching<'a>(message: &Message, endpoints: &'a [Endpoint]) -> Matching<'a> {
+    let (event, mut found) = (Event::of(message), Matching::default());
+    for endpoint in endpoints.iter().filter(|endpoint| endpoint.matches(&event)) {
+        match (endpoint.delivery.kind, endpoint.disabled) {
+            (Kind::Poller, _) => found.pollers.push(endpoint.id),
+            (Kind::Http, true) => found.held.push(endpoint.id),
+            (Kind::Http, false) => found.open.push(endpoint),
+        }
+    }
+    found
 }
 
 /// The first queue message of a delivery. What is known to be slow does not get among what is not.

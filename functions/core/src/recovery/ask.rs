@@ -54,7 +54,7 @@ impl<D: Directory, R: Recovery + Tasks, Q: Outbox, J: Jobs, A: Ambient> Recoveri
         wanted: RecoverIn,
     ) -> Result<TaskOut, Problem> {
         let app = find::application(self.directory, caller, app).await?;
-        let endpoint = find::endpoint(self.directory, app.id, endpoint).await?;
+        let endpoint = find::receiver(self.directory, app.id, endpoint).await?;
         if endpoint.disabled && what != What::CancelPending {
             return Err(disabled());
         }

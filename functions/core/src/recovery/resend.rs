@@ -20,7 +20,7 @@ impl<D: Directory, R: Recovery + Tasks, Q: Outbox, J: Jobs, A: Ambient> Recoveri
         let now = self.ambient.now();
         let app = find::application(self.directory, caller, app).await?.id;
         let message = find::message(self.record, app, message, now).await?;
-        let endpoint = find::endpoint(self.directory, app, endpoint).await?;
+        let endpoint = find::receiver(self.directory, app, endpoint).await?;
         if endpoint.disabled {
             let detail = "The endpoint is disabled: enable it first";
             return Err(Problem::refused(409, "endpoint_disabled", detail));

@@ -16,6 +16,7 @@ use postrider_core::{
     keyring::Keyring,
     message::Message,
     outbound::{Answer, Exchange, Outbound, Sender},
+    poll::Arrival,
     ports::{
         Ambient, Audience, Claims, DeadLetter, Deliveries, DeliveryKey, Due, Inbox, Jobs, Keys, Known, LANES, Messages,
         Outbox, Paces, Parcel, Parking, Reservation, Saved, Slots, Subscribers, Unavailable, Valve, Valves, Way,
@@ -236,6 +237,11 @@ impl Claims for World {
 }
 
 impl Messages for World {
+    async fn announce(&self, arrivals: &[(EndpointId, Arrival)]) -> Result<(), Unavailable> {
+        assert!(arrivals.is_empty(), "there are no pollers here");
+        Ok(())
+    }
+
     async fn store(&self, messages: &[Message]) -> Result<(), Unavailable> {
         let new = messages.iter().map(|message| ((message.app, message.id), message.clone()));
         self.call(|inner| inner.messages.extend(new))

@@ -8,6 +8,7 @@ use postrider_core::{
     fan_out::{Done, FanOut, PAGE},
     ids::EndpointId,
     job::Job,
+    manner::Kind,
     message::Message,
     ports::{Ambient as _, Unavailable},
     time::Time,
@@ -144,6 +145,19 @@ fn newer_endpoints_are_not_reached_and_disabled_ones_are_named() {
     world.tables().endpoints.values_mut().take(10).for_each(|endpoint| endpoint.disabled = true);
     work_all(&world, 100);
     assert_eq!((world.queued().len(), named(&world).len()), (590, 600));
+}
+
+#[test]
+fn pollers_are_announced_and_in_no_page() {
+    let world = World::new(600);
+    world.tables().endpoints.values_mut().step_by(2).for_each(|endpoint| endpoint.delivery.kind = Kind::Poller);
+    let message = publish(&world, None, BODY).expect("published");
+    assert!(message.fans_out && world.tables().logs.is_empty());
+    work_all(&world, 100);
+    assert_eq!((world.queued().len(), named(&world).len()), (300, 300));
+    let tables = world.tables();
+    assert_eq!(tables.logs.len(), 300);
+    assert!(tables.logs.values().all(|log| log.arrivals.contains_key(&message.id)));
 }
 
 #[test]

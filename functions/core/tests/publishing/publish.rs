@@ -7,7 +7,9 @@ use futures::executor::block_on;
 use postrider_core::{
     claim::{ClaimKey, LEASE, fingerprint},
     filter::Filter,
+    ids::EndpointId,
     job::Job,
+    manner::Kind,
     message::{Envelope, Message},
     ports::Ambient as _,
     problem::{Problem, from_json},
@@ -185,4 +187,49 @@ fn a_filter_chooses_by_the_payload_and_what_is_no_object_passes_none() {
         let message = publish(&world, None, &body).expect("published");
         assert_eq!(message.endpoints, expected, "{body}");
     }
+}
+
+/// Makes the first endpoint a poller.
+pub(crate) fn with_poller(world: &World) -> EndpointId {
+    let mut tables = world.tables();
+    let poller = tables.endpoints.values_mut().next().expect("an endpoint");
+    poller.delivery.kind = Kind::Poller;
+    poller.id
+}
+
+#[test]
+fn pollers_are_announced_what_others_are_queued_before_it_is_stored() {
+    let body = r#"{"eventType":"a","payload":{"n":1}}"#;
+    for (call, effect) in (0..8).flat_map(|call| [(call, false), (call, true)]) {
+        let world = World::new(2);
+        let poller = with_poller(&world);
+        world.die_at(call, effect);
+        let first = publish(&world, Some("k"), body);
+        let arrivals = |world: &World| {
+            let tables = world.tables();
+            tables.logs.get(&poller).map_or(Vec::new(), |log| log.arrivals.keys().copied().collect())
+        };
+        if let Some(stored) = world.tables().messages.values().next() {
+            assert!(!world.side().parcels.is_empty(), "call {call}, effect {effect}: {first:?}, {stored:?}");
+        }
+        if world.stored().0 > 0 {
+            assert_eq!(arrivals(&world).len(), 1, "call {call}, effect {effect}: {first:?}");
+        }
+        world.revive();
+        world.pass(LEASE + Duration::from_secs(1));
+        let message = publish(&world, Some("k"), body).expect("published");
+        assert_eq!(arrivals(&world), [message.id], "call {call}, effect {effect}");
+        assert_eq!(message.endpoints.len(), 1);
+        assert!(!message.endpoints.contains(&poller) && world.queued().iter().all(|sent| sent.endpoint != poller));
+    }
+}
+
+#[test]
+fn a_disabled_poller_is_announced_everything_too() {
+    let world = World::new(1);
+    let poller = with_poller(&world);
+    world.tables().endpoints.values_mut().for_each(|endpoint| endpoint.disabled = true);
+    let message = publish(&world, None, r#"{"eventType":"a","payload":{}}"#).expect("published");
+    assert!(message.endpoints.is_empty() && message.held.is_empty() && world.queued().is_empty());
+    assert!(world.tables().logs[&poller].arrivals.contains_key(&message.id));
 }

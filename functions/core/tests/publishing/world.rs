@@ -15,6 +15,7 @@ use postrider_core::{
     job::Job,
     memory::Memory,
     message::{Content, Envelope, Message},
+    poll::Arrival,
     ports::{
         Ambient, Audience, Claims, FanOuts, FanPage, Jobs, Messages, Outbox, Paces, Parcel, Reject, Rejects,
         Reservation, Saved, Slots, Subscribers, Unavailable,
@@ -238,6 +239,10 @@ impl Claims for World {
 }
 
 impl Messages for World {
+    async fn announce(&self, arrivals: &[(EndpointId, Arrival)]) -> Result<(), Unavailable> {
+        self.call(self.0.memory.announce(arrivals)).await
+    }
+
     async fn store(&self, messages: &[Message]) -> Result<(), Unavailable> {
         // A call for each request of 25: dying in the middle leaves some of them stored.
         for request in messages.chunks(25) {

@@ -9,6 +9,7 @@ use postrider_core::{
     job::Job,
     keyring::Keyring,
     message::Message,
+    poll::Arrival,
     ports::{
         Ambient, Audience, Claims, Jobs, Keys, Messages, Outbox, Paces, Parcel, Reservation, Saved, Slots, Subscribers,
         Unavailable,
@@ -100,6 +101,11 @@ impl Claims for World {
 }
 
 impl Messages for World {
+    async fn announce(&self, arrivals: &[(EndpointId, Arrival)]) -> Result<(), Unavailable> {
+        assert!(arrivals.is_empty(), "there are no pollers here");
+        Ok(())
+    }
+
     async fn store(&self, messages: &[Message]) -> Result<(), Unavailable> {
         self.call("store the messages", |inner| {
             for message in messages {

@@ -4,6 +4,7 @@ mod claim;
 mod delivery;
 mod message;
 mod page;
+mod poll;
 
 use postrider_core::{
     ids::{EndpointId, Id as _, Ksuid},
@@ -17,6 +18,10 @@ pub(super) use delivery::{
 };
 pub(super) use message::{ALSO, message_from, message_item};
 pub(super) use page::{page_from, page_item, page_prefix};
+pub(super) use poll::{
+    END as POLL_END, Row, arrival_item, arrival_key, cursor_from, cursor_item, cursor_key, row_from, sealed_item,
+    segment_key, tail_item,
+};
 
 use crate::dynamo::{BadItem, Fields as _, Item, number};
 

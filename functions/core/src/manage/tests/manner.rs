@@ -45,7 +45,7 @@ async fn what_was_asked_for_is_shown_without_its_secrets() {
     });
     let made = world.delivering(&wanted).await.expect("created");
     let expected = json!({
-        "paused": true, "method": "PUT", "format": "cloudevents-structured", "eventTypeHeader": "x-event-type",
+        "type": "http", "paused": true, "method": "PUT", "format": "cloudevents-structured", "eventTypeHeader": "x-event-type",
         "auth": { "type": "oauth2", "tokenUrl": "https://example.com/token", "clientId": "c", "scope": "a b" },
         "batch": { "maxEvents": 100, "maxSeconds": 900 }, "confirm": null, "consent": false, "filter": null,
         "status": { "circuit": "closed", "slow": false },
@@ -264,4 +264,29 @@ async fn the_key_type_counts_where_an_endpoint_is_created() {
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let both = json!({ "url": "https://example.com", "secret": secret, "delivery": ed25519 }).to_string();
     assert_eq!(fields(world.endpoint(&both).await), ["body.delivery.keyType"]);
+}
+
+#[tokio::test]
+async fn a_poller_needs_no_url_and_stays_one() {
+    let world = World::new();
+    let poller = json!({ "uid": "e", "delivery": { "type": "poller" } }).to_string();
+    let made = world.endpoint(&poller).await.expect("created");
+    assert_eq!((&made["url"], &made["delivery"]["type"]), (&"https://poller.invalid/".into(), &"poller".into()));
+    // An existing client's PUT, and whatever else does not say so.
+    let put = world.replaced("e", r#"{"url":"https://example.com/","uid":"e"}"#).await.expect("put");
+    assert_eq!((&put["url"], &put["delivery"]["type"]), (&"https://example.com/".into(), &"poller".into()));
+    let cleared = world.patch_delivery(Value::Null).await.expect("patched");
+    assert_eq!(cleared["delivery"]["type"], "poller");
+    let filtered = world.patch_delivery(json!({ "filter": { "a": [1] } })).await.expect("patched");
+    assert_eq!(filtered["delivery"]["filter"], json!({ "a": [1] }));
+    assert_eq!(fields(world.patch_delivery(json!({ "type": "http" })).await), ["body.delivery.type"]);
+    for delivery in
+        [json!({ "paused": true }), json!({ "method": "PUT" }), json!({ "confirm": { "withinSeconds": 5 } })]
+    {
+        assert_eq!(fields(world.patch_delivery(delivery).await), ["body.delivery.type"]);
+    }
+    let http = World::new();
+    assert_eq!(fields(http.endpoint(r#"{"uid":"e"}"#).await), ["body.url"]);
+    http.delivering(&json!({ "type": "http" })).await.expect("created");
+    assert_eq!(fields(http.patch_delivery(json!({ "type": "poller" })).await), ["body.delivery.type"]);
 }
