@@ -1,6 +1,6 @@
 //! Publishers that stall or die between the making of an id and the storing of its message, and polls that race.
 
-use futures::future::join_all;
+use std::{pin::pin, task::Poll};
 
 use super::*;
 use crate::publish::COMMIT_GRACE;
@@ -66,13 +66,29 @@ async fn hundreds_of_dead_announcements_hide_nothing() {
 }
 
 #[tokio::test]
-async fn of_polls_at_once_all_see_the_same_log() {
-    let world = World::new();
-    for round in 0..6 {
-        world.publish_all(round * 60..(round + 1) * 60).await;
-        // Each look of one may be outdated by the other's.
-        let pages = join_all((0..4).map(|_| world.poll_all(None, 250))).await;
-        assert!(pages.windows(2).all(|two| two[0] == two[1]));
-        assert_eq!(pages[0].numbers, (0..(round + 1) * 60).collect::<Vec<_>>());
+async fn of_polls_at_once_one_takes_in_and_the_others_read_again() {
+    for (behind, more) in (0..4).flat_map(|behind| (1..60).step_by(19).map(move |more| (behind, more))) {
+        let world = World::new();
+        let mut iterator: Option<String> = None;
+        for round in 0..3 {
+            let (first, end) = (round * 100, round * 100 + 30 + more);
+            world.publish_all(first..first + 30).await;
+            let from = iterator.clone();
+            // It stops after its look, or where it is about to take in what it has seen; another one does all of it.
+            let mut stalled = pin!(world.poll_all(from.as_deref(), 250));
+            let mut early = Poll::Pending;
+            for _ in 0..behind {
+                early = if early.is_pending() { futures::poll!(stalled.as_mut()) } else { early };
+            }
+            world.publish_all(first + 30..end).await;
+            let late = world.poll_all(from.as_deref(), 250).await;
+            let early = if let Poll::Ready(page) = early { page } else { stalled.await };
+            let expected: Vec<_> = (first..end).collect();
+            assert_eq!(late.numbers, expected, "{behind}, {more}");
+            let rest = world.poll_all(Some(&early.iterator), 250).await;
+            assert_eq!([early.numbers, rest.numbers].concat(), expected, "{behind}, {more}");
+            iterator = Some(late.iterator);
+        }
+        assert_eq!(world.poll_all(None, 250).await.numbers.len() as u32, 3 * (30 + more), "{behind}, {more}");
     }
 }
