@@ -119,7 +119,7 @@ impl Endpoint {
     /// Whether a message is for this endpoint, by its type, its channels and its payload; whether the endpoint is enabled
     /// is another question. A message without channels does not reach an endpoint with channels.
     pub fn matches(&self, event: &Event<'_>) -> bool {
-        let type_fits = self.event_types.as_ref().is_none_or(|types| types.iter().any(|t| t == event.event_type));
+        let type_fits = self.event_types.as_ref().is_none_or(|types| types.iter().any(|t| t == event.name));
         let channel_fits =
             self.channels.as_ref().is_none_or(|wanted| event.channels.iter().any(|channel| wanted.contains(channel)));
         type_fits && channel_fits && self.delivery.filter.as_ref().is_none_or(|filter| event.passes(filter))

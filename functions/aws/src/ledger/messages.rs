@@ -7,7 +7,6 @@ use postrider_core::{
     message::Message,
     poll::Arrival,
     ports::{Messages, Unavailable},
-    time::Time,
 };
 
 use super::{

@@ -10,7 +10,7 @@ use crate::message::Message;
 /// A message as endpoints look at it. Its payload is read once, and not at all where no endpoint has a filter.
 #[derive(Debug)]
 pub struct Event<'a> {
-    pub(crate) event_type: &'a str,
+    pub(crate) name: &'a str,
     pub(crate) channels: &'a [String],
     payload: &'a str,
     read: OnceCell<Option<Map<String, Value>>>,
@@ -20,7 +20,7 @@ impl<'a> Event<'a> {
     /// Of a message.
     pub fn of(message: &'a Message) -> Self {
         let channels = message.channels.as_deref().unwrap_or_default();
-        Self { event_type: &message.event_type, channels, payload: &message.payload, read: OnceCell::new() }
+        Self { name: &message.event_type, channels, payload: &message.payload, read: OnceCell::new() }
     }
 
     pub(crate) fn passes(&self, filter: &Filter) -> bool {

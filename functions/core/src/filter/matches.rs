@@ -66,14 +66,14 @@ fn node(node: &Node, value: Option<&Value>) -> Match {
 /// All of the fields, in one object.
 fn fields(of: &[Field], value: Option<&Value>) -> Match {
     match value {
-        Some(Value::Array(elements)) => {
+        Some(list @ Value::Array(elements)) => {
             if elements.iter().any(|element| fields(of, Some(element)) == Match::Yes) {
                 return Match::Yes;
             }
             let mut places = Vec::new();
             // The first says whether all of them may be absent at all.
             let is_absent = of.iter().all(|field| is_absent(field, &places)) && {
-                elements.iter().for_each(|element| flatten(element, &mut places));
+                flatten(list, &mut places);
                 of.iter().all(|field| is_absent(field, &places))
             };
             if is_absent { Match::ByAbsence } else { Match::No }

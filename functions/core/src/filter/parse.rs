@@ -27,9 +27,9 @@ fn misfit<T>(why: impl Into<String>) -> Parsed<T> {
 }
 
 /// The misfit's path begins at its innermost part; whoever reads the part around it adds its place.
-fn at<T>(place: impl ToString, parsed: Parsed<T>) -> Parsed<T> {
+fn at<T>(place: &str, parsed: Parsed<T>) -> Parsed<T> {
     parsed.map_err(|mut misfit| {
-        misfit.path.insert(0, place.to_string());
+        misfit.path.insert(0, place.to_owned());
         misfit
     })
 }
@@ -92,7 +92,7 @@ impl Reader {
         if list.is_empty() {
             return misfit("must not be empty");
         }
-        list.iter().enumerate().map(|(nth, value)| at(nth, read(self, value))).collect()
+        list.iter().enumerate().map(|(nth, value)| at(&nth.to_string(), read(self, value))).collect()
     }
 
     fn test(&mut self, value: &Value) -> Parsed<Test> {
