@@ -41,6 +41,7 @@ pub mod publish;
 pub mod recovery;
 pub mod retry;
 pub mod rules;
+pub mod schema;
 pub mod secret;
 pub mod sign;
 pub mod tell;
