@@ -17,6 +17,7 @@ use lambda_http::{Service, service_fn};
 use percent_encoding::percent_decode_str;
 use postrider_core::{
     confirming::Confirmer,
+    example::Examples,
     history::History,
     manage::Manager,
     outbound::Sender,
@@ -34,6 +35,7 @@ mod event_types;
 mod health;
 mod messages;
 mod not_built;
+mod organization;
 mod recovery;
 
 use call::Refusal;
@@ -118,6 +120,10 @@ impl<P: Parts> Api<P> {
         Confirmer { directory, record, keys, jobs, now: self.ambient.now() }
     }
 
+    fn examples(&self) -> Examples<'_, P::Directory, P::Record, P::Outbox> {
+        Examples { directory: &self.directory, messages: &self.record, outbox: &self.outbox }
+    }
+
     /// Answers requests.
     pub fn into_service(
         self,
@@ -145,6 +151,7 @@ fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
         .merge(confirm::routes())
         .merge(health::routes())
         .merge(recovery::routes())
+        .merge(organization::routes())
         .merge(not_built::routes());
     Router::new().nest("/api/v1", v1)
 }

@@ -118,7 +118,7 @@ impl Client {
 }
 
 /// Every operation, with a body that fits, and its status for the organization and for the application's own token.
-const OPERATIONS: [(&str, &str, &str, u16, u16); 40] = [
+const OPERATIONS: [(&str, &str, &str, u16, u16); 44] = [
     ("GET", "/app", "", 200, 403),
     ("POST", "/app", r#"{"name":"B"}"#, 201, 403),
     ("GET", "/app/app", "", 200, 200),
@@ -137,7 +137,7 @@ const OPERATIONS: [(&str, &str, &str, u16, u16); 40] = [
     ("GET", "/app/app/endpoint/ep/msg", "", 200, 200),
     ("GET", "/app/app/endpoint/ep/stats", "", 501, 501),
     ("POST", "/app/app/endpoint/ep/recover", "{}", 501, 501),
-    ("POST", "/app/app/endpoint/ep/send-example", "{}", 501, 403),
+    ("POST", "/app/app/endpoint/ep/send-example", r#"{"eventType":"svix.ping"}"#, 200, 403),
     ("GET", "/app/app/msg", "", 200, 200),
     ("GET", "/app/app/msg/none", "", 404, 404),
     ("GET", "/app/app/msg/none/endpoint", "", 404, 404),
@@ -153,6 +153,10 @@ const OPERATIONS: [(&str, &str, &str, u16, u16); 40] = [
     ("PUT", "/event-type/t", r#"{"description":""}"#, 200, 403),
     ("PATCH", "/event-type/t", "{}", 200, 403),
     ("DELETE", "/event-type/t", "", 204, 403),
+    ("POST", "/event-type/import/openapi", r#"{"spec":{"openapi":"3.1.0","webhooks":{"v":{"post":{}}}}}"#, 200, 403),
+    ("GET", "/organization/settings", "", 200, 403),
+    ("PUT", "/organization/settings", "{}", 200, 403),
+    ("PATCH", "/organization/settings", "{}", 200, 403),
     ("POST", "/auth/app-portal-access/app", "{}", 501, 403),
     ("POST", "/auth/dashboard-access/app", "", 501, 403),
     ("POST", "/auth/logout", "", 501, 501),

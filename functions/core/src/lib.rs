@@ -18,6 +18,7 @@ pub mod confirming;
 pub mod deliver;
 pub mod delivery;
 pub mod entity;
+pub mod example;
 pub mod fan_out;
 mod find;
 pub mod given;
@@ -32,6 +33,7 @@ pub mod manner;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
 pub mod message;
+pub mod openapi;
 pub mod operational;
 pub mod outbound;
 pub mod page;

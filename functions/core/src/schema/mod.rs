@@ -19,10 +19,15 @@ use jsonschema::{Draft, PatternOptions, ValidationError, Validator, error::Valid
 use serde_json::Value;
 
 pub use example::example;
+pub(crate) use parts::{Shape, shape, target};
 use patterns::{LARGEST, Sizes};
+
+use crate::rules::json_size;
 
 /// Longest text about one fault, in bytes: values are quoted in it.
 const LONGEST_TEXT: usize = 300;
+/// Bytes in memory for one of JSON, about.
+const IN_MEMORY: usize = 16;
 
 /// What is wrong, and where: the names and numbers that lead there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +39,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    fn new(path: &[String], msg: impl Into<String>) -> Self {
+    pub(crate) fn new(path: &[String], msg: impl Into<String>) -> Self {
         Self { path: path.to_vec(), msg: msg.into() }
     }
 }
@@ -62,6 +67,11 @@ impl Schema {
             .with_pattern_options(PatternOptions::regex().size_limit(LARGEST));
         let validator = options.build(root).map_err(|error| unreadable(&error))?;
         Ok(Self { root: root.clone(), sizes, validator })
+    }
+
+    /// Bytes that it takes in memory, about.
+    pub fn size(&self) -> usize {
+        self.sizes.sum() + IN_MEMORY * json_size(&self.root)
     }
 
     /// What is wrong with a payload: nothing if it satisfies the schema. At most `most` faults are told.

@@ -39,45 +39,83 @@ pub(super) enum Key<'a> {
     Number(usize),
 }
 
+/// How a keyword holds schemas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// One.
+    One,
+    /// Several in a list.
+    List,
+    /// Several by name.
+    Named,
+    /// None at all.
+    Plain,
+}
+
+/// How a keyword with that value holds schemas.
+pub(crate) fn shape(keyword: &str, value: &Value) -> Shape {
+    match keyword {
+        "allOf" | "anyOf" | "oneOf" | "prefixItems" => Shape::List,
+        "items" if value.is_array() => Shape::List,
+        "properties" | "patternProperties" | "dependentSchemas" | "dependencies" | "$defs" | "definitions" => {
+            Shape::Named
+        }
+        "not"
+        | "if"
+        | "then"
+        | "else"
+        | "propertyNames"
+        | "additionalProperties"
+        | "unevaluatedProperties"
+        | "items"
+        | "additionalItems"
+        | "unevaluatedItems"
+        | "contains"
+        | "contentSchema" => Shape::One,
+        _ => Shape::Plain,
+    }
+}
+
 /// All parts of a schema that is an object.
-pub(super) fn parts<'a>(schema: &'a Map<String, Value>) -> Vec<Part<'a>> {
+pub(super) fn parts(schema: &Map<String, Value>) -> Vec<Part<'_>> {
     let mut all = Vec::new();
     for (keyword, value) in schema {
-        let one = |applies| vec![Part { keyword, key: None, applies, schema: value }];
-        let named = |applies: fn(&'a str) -> Applies<'a>| {
-            let members = value.as_object().into_iter().flatten();
-            let part = |(name, schema): (&'a String, &'a Value)| {
-                let (key, applies) = (Some(Key::Name(name)), applies(name));
-                Part { keyword, key, applies, schema }
-            };
-            members.map(part).collect::<Vec<_>>()
+        let mut add = |key, value| {
+            let applies = applies(schema, keyword, key);
+            all.push(Part { keyword, key, applies, schema: value });
         };
-        let numbered = |applies: fn(usize) -> Applies<'static>| {
-            let items = value.as_array().into_iter().flatten().enumerate();
-            let part = |(n, schema)| Part { keyword, key: Some(Key::Number(n)), applies: applies(n), schema };
-            items.map(part).collect::<Vec<_>>()
-        };
-        all.extend(match keyword.as_str() {
-            "allOf" | "anyOf" | "oneOf" => numbered(|_| Applies::Itself),
-            "not" | "if" | "then" | "else" => one(Applies::Itself),
-            "dependentSchemas" => named(|_| Applies::Itself),
-            // Some of them are lists of names.
-            "dependencies" => named(|_| Applies::Itself).into_iter().filter(|part| !part.schema.is_array()).collect(),
-            "properties" => named(|name| Applies::Member(name)),
-            "patternProperties" => named(|_| Applies::Members),
-            "propertyNames" => one(Applies::Members),
-            "additionalProperties" | "unevaluatedProperties" => one(Applies::OtherMembers),
-            "prefixItems" => numbered(Applies::Item),
-            "items" if value.is_array() => numbered(Applies::Item),
-            "items" => one(Applies::ItemsFrom(length(schema, "prefixItems"))),
-            "additionalItems" => one(Applies::ItemsFrom(length(schema, "items"))),
-            "contains" | "unevaluatedItems" => one(Applies::ItemsFrom(0)),
-            "$defs" | "definitions" => named(|_| Applies::Nothing),
-            "contentSchema" => one(Applies::Nothing),
-            _ => Vec::new(),
-        });
+        match shape(keyword, value) {
+            Shape::One => add(None, value),
+            Shape::List => {
+                value
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .enumerate()
+                    .for_each(|(n, value)| add(Some(Key::Number(n)), value));
+            }
+            Shape::Named => {
+                value.as_object().into_iter().flatten().for_each(|(name, value)| add(Some(Key::Name(name)), value));
+            }
+            Shape::Plain => {}
+        }
     }
     all
+}
+
+fn applies<'a>(schema: &Map<String, Value>, keyword: &str, key: Option<Key<'a>>) -> Applies<'a> {
+    match (keyword, key) {
+        ("properties", Some(Key::Name(name))) => Applies::Member(name),
+        ("patternProperties" | "propertyNames", _) => Applies::Members,
+        ("additionalProperties" | "unevaluatedProperties", _) => Applies::OtherMembers,
+        ("prefixItems" | "items", Some(Key::Number(number))) => Applies::Item(number),
+        ("items", None) => Applies::ItemsFrom(length(schema, "prefixItems")),
+        ("additionalItems", _) => Applies::ItemsFrom(length(schema, "items")),
+        ("contains" | "unevaluatedItems", _) => Applies::ItemsFrom(0),
+        ("$defs" | "definitions" | "contentSchema", _) => Applies::Nothing,
+        // The others, in place. Of `dependencies` some are lists of names, which no schema is.
+        _ => Applies::Itself,
+    }
 }
 
 fn length(schema: &Map<String, Value>, keyword: &str) -> usize {
@@ -85,7 +123,7 @@ fn length(schema: &Map<String, Value>, keyword: &str) -> usize {
 }
 
 /// What a local reference points at: `#`, or `#` and a JSON pointer, percent-encoded (RFC 6901, section 6).
-pub(super) fn target<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
+pub(crate) fn target<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
     let pointer = percent_decode_str(reference.strip_prefix('#')?).decode_utf8().ok()?;
     root.pointer(&pointer)
 }

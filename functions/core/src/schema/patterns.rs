@@ -31,6 +31,10 @@ impl Sizes {
         Some(Self(sizes))
     }
 
+    pub(super) fn sum(&self) -> usize {
+        self.0.values().sum()
+    }
+
     pub(super) fn get(&self, pattern: &str) -> usize {
         self.0.get(pattern).copied().unwrap_or(LARGEST)
     }
