@@ -37,5 +37,6 @@ mod publish;
 mod recovery;
 mod retry;
 mod rotation;
+mod schemas;
 mod signatures;
 mod tokens;

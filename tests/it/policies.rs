@@ -56,6 +56,8 @@ async fn everything(stack: &Stack) -> Result<()> {
         anyhow::ensure!(tenant.api.post(&endpoints, &endpoint).await?.status == 201, "an endpoint");
     }
     tenant.api.patch(&format!("/app/{}", tenant.app), &json!({"uid": "customer"})).await?;
+    let (path, ask) = (format!("{endpoints}/bad/send-example"), json!({"eventType": "svix.ping"}));
+    anyhow::ensure!(tenant.api.post(&path, &ask).await?.status == 200, "an example");
     let message = tenant.api.post("/app/customer/msg", &json!({"eventType": "a", "payload": {}})).await?.json();
     repeat(&tenant).await?;
     other_inputs(stack, &tenant).await?;

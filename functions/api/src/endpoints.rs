@@ -8,6 +8,8 @@ use axum::{
     routing::{get, post},
 };
 use postrider_core::{
+    example::ExampleIn,
+    history::message_out,
     manage::{EndpointIn, EndpointPatch, HeadersIn, HeadersPatch, Rotation},
     ports::Ambient as _,
 };
@@ -30,6 +32,7 @@ pub(crate) fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
         )
         .route("/app/{app}/endpoint/{endpoint}/secret", get(secret::<P>))
         .route("/app/{app}/endpoint/{endpoint}/secret/rotate", post(rotate::<P>))
+        .route("/app/{app}/endpoint/{endpoint}/send-example", post(send_example::<P>))
 }
 
 async fn list<P: Parts>(State(api): Shared<P>, Path(app): Path<String>, call: Call) -> Outcome {
@@ -90,4 +93,13 @@ async fn rotate<P: Parts>(State(api): Shared<P>, Path((app, endpoint)): Names, c
         Ok(NO_CONTENT)
     };
     call.once(&api, rotate).await
+}
+
+async fn send_example<P: Parts>(State(api): Shared<P>, Path((app, endpoint)): Names, call: Call) -> Outcome {
+    let body: ExampleIn = call.json()?;
+    let send = async |id| {
+        let message = api.examples().send(&call.caller, id, &app, &endpoint, &body).await?;
+        json(200, &message_out(&message, true))
+    };
+    call.once(&api, send).await
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{Path, State},
-    routing::get,
+    routing::{get, post},
 };
-use postrider_core::manage::{EventTypeIn, EventTypePatch, EventTypesShown};
+use postrider_core::manage::{EventTypeIn, EventTypePatch, EventTypesShown, ImportIn};
 use postrider_web::json;
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
 pub(crate) fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
     Router::new()
         .route("/event-type", get(list::<P>).post(create::<P>))
+        .route("/event-type/import/openapi", post(import::<P>))
         .route("/event-type/{name}", get(read::<P>).put(put::<P>).patch(patch::<P>).delete(delete::<P>))
 }
 
@@ -56,4 +57,10 @@ async fn delete<P: Parts>(State(api): Shared<P>, Path(name): Path<String>, call:
     let expunge = call.query.flag("expunge", false)?;
     api.manager().delete_event_type(&call.caller, &name, expunge).await?;
     Ok(done())
+}
+
+async fn import<P: Parts>(State(api): Shared<P>, call: Call) -> Outcome {
+    let body: ImportIn = call.json()?;
+    let import = async |_| json(200, &api.manager().import_openapi(&call.caller, body).await?);
+    call.once(&api, import).await
 }

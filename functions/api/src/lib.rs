@@ -17,6 +17,7 @@ use lambda_http::{Service, service_fn};
 use percent_encoding::percent_decode_str;
 use postrider_core::{
     confirming::Confirmer,
+    example::Examples,
     history::History,
     manage::Manager,
     outbound::Sender,
@@ -36,6 +37,7 @@ mod filters;
 mod health;
 mod messages;
 mod not_built;
+mod organization;
 mod pollers;
 mod recovery;
 
@@ -125,6 +127,10 @@ impl<P: Parts> Api<P> {
         Confirmer { directory, record, keys, jobs, now: self.ambient.now() }
     }
 
+    fn examples(&self) -> Examples<'_, P::Directory, P::Record, P::Outbox> {
+        Examples { directory: &self.directory, messages: &self.record, outbox: &self.outbox }
+    }
+
     /// Answers requests.
     pub fn into_service(
         self,
@@ -154,6 +160,7 @@ fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
         .merge(confirm::routes())
         .merge(health::routes())
         .merge(recovery::routes())
+        .merge(organization::routes())
         .merge(not_built::routes());
     Router::new().nest("/api/v1", v1)
 }

@@ -16,7 +16,6 @@ use crate::{
 pub(crate) fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
     Router::new()
         .route("/app/{app}/endpoint/{endpoint}/stats", get(for_all))
-        .route("/app/{app}/endpoint/{endpoint}/send-example", post(for_organizations))
         .route("/app/{app}/msg/{msg}/content", delete(for_organizations))
         .route("/app/{app}/msg/{msg}/attempt/{attempt}/content", delete(for_organizations))
         .route("/auth/app-portal-access/{app}", post(for_organizations))

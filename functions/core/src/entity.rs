@@ -142,6 +142,9 @@ pub struct EventType {
     /// Version to JSON Schema, as given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schemas: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Payloads must satisfy a schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Validation>,
     /// Application tokens see the type only with this flag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feature_flag: Option<String>,
@@ -151,4 +154,76 @@ pub struct EventType {
     pub updated_at: Time,
     /// Grows by one with every write; a write states the revision it replaces.
     pub rev: u64,
+}
+
+/// That payloads of an event type must satisfy one of its schemas.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Validation {
+    /// Which; the highest one if unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+impl EventType {
+    /// The schema that payloads must satisfy, if there is such a demand and such a schema.
+    pub fn enforced(&self) -> Option<&serde_json::Value> {
+        let version = self.validation.as_ref()?.version.as_deref();
+        let schemas = self.schemas.as_ref()?;
+        schemas.get(version.or_else(|| self.versions().first().copied())?)
+    }
+
+    /// The versions of its schemas, the highest first: numbers as numbers, and above everything else.
+    pub fn versions(&self) -> Vec<&str> {
+        let mut all: Vec<_> = self.schemas.iter().flatten().map(|(version, _)| version.as_str()).collect();
+        all.sort_by_key(|version| std::cmp::Reverse((version.parse::<u64>().ok(), *version)));
+        all
+    }
+}
+
+/// What is needed of an event type to know whether it may be used.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct EventTypeName {
+    /// Its name.
+    pub name: String,
+    /// See [`EventType::archived`].
+    #[serde(default)]
+    pub archived: bool,
+    /// See [`EventType::feature_flag`].
+    #[serde(default)]
+    pub feature_flag: Option<String>,
+}
+
+/// What becomes of a message whose event type is none that the organization uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unlisted {
+    /// It is published like any other.
+    #[default]
+    Accept,
+    /// It is refused.
+    Refuse,
+}
+
+/// What an organization has settled for all its applications.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Settings {
+    /// Messages of types that do not exist.
+    #[serde(default)]
+    pub unknown: Unlisted,
+    /// Messages of archived types.
+    #[serde(default)]
+    pub archived: Unlisted,
+    /// Whether an event type may have demanded that payloads satisfy its schema. Postrider's own: where it is unset,
+    /// publishing need not look at event types.
+    #[serde(default)]
+    pub validates: bool,
+    /// Grows by one with every write; a write states the revision it replaces.
+    pub rev: u64,
+}
+
+impl Settings {
+    /// Whether publishing must look at the event type.
+    pub fn demands(&self) -> bool {
+        self.validates || self.unknown == Unlisted::Refuse || self.archived == Unlisted::Refuse
+    }
 }

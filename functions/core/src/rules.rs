@@ -40,7 +40,7 @@ pub fn is_content_type(text: &str) -> bool {
 pub struct Check(Vec<Item>);
 
 /// So many are told at once: an answer has a limit too.
-const MOST_ITEMS: usize = 50;
+pub const MOST_ITEMS: usize = 50;
 
 impl Check {
     /// Notes that the field breaks the rule.

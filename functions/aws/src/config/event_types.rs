@@ -1,18 +1,54 @@
 //! Event types.
 
 use postrider_core::{
-    entity::EventType,
+    entity::{EventType, EventTypeName, Validation},
     ids::OrgId,
     ports::{Saved, Scan, Unavailable},
+    time::Time,
 };
+use serde::Deserialize;
 
 use super::{
     ConfigTable,
     rows::{Over, document, only, row, save},
 };
-use crate::dynamo::{Place, Range, batch_get, readable};
+use crate::dynamo::{BadItem, Item, Place, Range, batch_get, readable};
 
 const PREFIX: &str = "type#";
+
+/// An event type without its schemas, which are not even read: a page of them may be larger than the function's memory.
+#[derive(Deserialize)]
+struct Outline {
+    name: String,
+    description: String,
+    #[serde(default)]
+    archived: bool,
+    #[serde(default)]
+    deprecated: bool,
+    #[serde(default)]
+    validation: Option<Validation>,
+    #[serde(default)]
+    feature_flag: Option<String>,
+    created_at: Time,
+    updated_at: Time,
+    rev: u64,
+}
+
+fn outline(item: &Item) -> Result<EventType, BadItem> {
+    let outline: Outline = document(item)?;
+    Ok(EventType {
+        name: outline.name,
+        description: outline.description,
+        archived: outline.archived,
+        deprecated: outline.deprecated,
+        schemas: None,
+        validation: outline.validation,
+        feature_flag: outline.feature_flag,
+        created_at: outline.created_at,
+        updated_at: outline.updated_at,
+        rev: outline.rev,
+    })
+}
 
 fn sort_key(name: &str) -> String {
     format!("{PREFIX}{name}")
@@ -23,13 +59,22 @@ impl ConfigTable {
         only(self.table.get(org, sort_key(name)).await?)
     }
 
-    pub(super) async fn list_event_types(&self, org: &OrgId, scan: &Scan) -> Result<Vec<EventType>, Unavailable> {
+    pub(super) async fn list_event_types(
+        &self,
+        org: &OrgId,
+        scan: &Scan,
+        schemas: bool,
+    ) -> Result<Vec<EventType>, Unavailable> {
         let after = scan.after.as_deref().map(sort_key);
         let range = Range::prefixed(org, PREFIX, scan.ascending).after(after);
-        self.table.list(&range, scan.limit, document).await
+        self.table.list(&range, scan.limit, if schemas { document } else { outline }).await
     }
 
-    pub(super) async fn get_event_types(&self, org: &OrgId, names: &[String]) -> Result<Vec<EventType>, Unavailable> {
+    pub(super) async fn get_event_types(
+        &self,
+        org: &OrgId,
+        names: &[String],
+    ) -> Result<Vec<EventTypeName>, Unavailable> {
         let place = |name: &String| -> Place<'_> { (&self.table.name, org.to_string(), sort_key(name)) };
         let items = batch_get(&self.table.client, &names.iter().map(place).collect()).await?;
         Ok(items.values().flatten().filter_map(|item| readable(item, document)).collect())

@@ -9,6 +9,7 @@
 //! | application in its organization | `org_…` | `app_…` | |
 //! | application's uid | `org_…` | `uid#<uid>` | `id` |
 //! | event type | `org_…` | `type#<name>` | `doc`, `rev` |
+//! | what the organization has settled | `org_…` | `settings` | `doc`, `rev` |
 //!
 //! A partition's order (`app` < `ep_` < `gone#` < `uid#`) lets publishing read an application and its endpoints by one
 //! query. Every write states the revision it replaces; what belongs together is written in one transaction.
@@ -17,10 +18,11 @@ mod applications;
 mod endpoints;
 mod event_types;
 mod rows;
+mod settings;
 
 use aws_sdk_dynamodb::Client;
 use postrider_core::{
-    entity::{Application, Endpoint, EventType},
+    entity::{Application, Endpoint, EventType, EventTypeName, Settings},
     ids::{AppId, EndpointId, OrgId},
     ports::{Audience, Directory, Saved, Scan, Subscribers, Unavailable},
 };
@@ -66,6 +68,14 @@ impl Subscribers for ConfigTable {
 
     async fn application_id(&self, org: &OrgId, uid: &str) -> Result<Option<AppId>, Unavailable> {
         rows::id_of_uid(&self.table, org, uid).await
+    }
+
+    async fn demands(&self, org: &OrgId) -> Result<Option<Settings>, Unavailable> {
+        self.get_settings(org).await
+    }
+
+    async fn definition(&self, org: &OrgId, name: &str) -> Result<Option<EventType>, Unavailable> {
+        self.get_event_type(org, name).await
     }
 }
 
@@ -118,11 +128,11 @@ impl Directory for ConfigTable {
         self.get_event_type(org, name).await
     }
 
-    async fn event_types(&self, org: &OrgId, scan: &Scan) -> Result<Vec<EventType>, Unavailable> {
-        self.list_event_types(org, scan).await
+    async fn event_types(&self, org: &OrgId, scan: &Scan, schemas: bool) -> Result<Vec<EventType>, Unavailable> {
+        self.list_event_types(org, scan, schemas).await
     }
 
-    async fn event_types_named(&self, org: &OrgId, names: &[String]) -> Result<Vec<EventType>, Unavailable> {
+    async fn event_types_named(&self, org: &OrgId, names: &[String]) -> Result<Vec<EventTypeName>, Unavailable> {
         self.get_event_types(org, names).await
     }
 
@@ -137,5 +147,13 @@ impl Directory for ConfigTable {
 
     async fn expunge_event_type(&self, org: &OrgId, name: &str) -> Result<(), Unavailable> {
         self.remove_event_type(org, name).await
+    }
+
+    async fn settings(&self, org: &OrgId) -> Result<Option<Settings>, Unavailable> {
+        self.get_settings(org).await
+    }
+
+    async fn save_settings(&self, org: &OrgId, new: &Settings, old: Option<&Settings>) -> Result<Saved, Unavailable> {
+        self.put_settings(org, new, old).await
     }
 }

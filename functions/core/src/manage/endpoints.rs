@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::{EndpointIn, EndpointOut, EndpointPatch, Made, Manager, TRIES, audit, busy, touched, uid_of_put, written};
+use super::{
+    EndpointIn, EndpointOut, EndpointPatch, Made, Manager, TRIES, audit, busy, event_types::is_usable, touched,
+    uid_of_put, written,
+};
 use crate::{
     entity::Endpoint,
     find,
@@ -170,8 +173,8 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
     async fn must_exist(&self, caller: &Caller, names: Option<&[String]>) -> Result<(), Problem> {
         let Some(names) = names else { return Ok(()) };
         let found = self.directory.event_types_named(&caller.org, names).await?;
-        let usable = |kind: &&crate::entity::EventType| !kind.archived && super::event_types::is_visible(kind, caller);
-        let known: HashSet<_> = found.iter().filter(usable).map(|kind| kind.name.as_str()).collect();
+        let usable = found.iter().filter(|kind| is_usable(kind, caller));
+        let known: HashSet<_> = usable.map(|kind| kind.name.as_str()).collect();
         let missing: Vec<_> = names.iter().map(String::as_str).filter(|name| !known.contains(name)).collect();
         if missing.is_empty() {
             return Ok(());

@@ -5,15 +5,18 @@ use serde_json::{Map, Value};
 
 use super::touched;
 use crate::{
-    entity::EventType,
+    entity::{EventType, Validation},
     given::{Given, not_null},
     problem::Problem,
     rules::{Check, json_size},
+    schema::Schema,
     time::Time,
 };
 
 /// All schemas of an event type, as JSON text in bytes.
-const SCHEMAS_LIMIT: usize = 262_144;
+pub(super) const SCHEMAS_LIMIT: usize = 262_144;
+/// Versions of one event type.
+const MOST_VERSIONS: usize = 50;
 
 /// The body of POST and PUT.
 #[derive(Debug, Clone, Deserialize)]
@@ -29,6 +32,8 @@ pub struct EventTypeIn {
     deprecated: bool,
     #[serde(default)]
     schemas: Option<Map<String, Value>>,
+    #[serde(default)]
+    validation: Option<ValidationIn>,
     #[serde(default)]
     feature_flag: Option<String>,
 }
@@ -46,7 +51,30 @@ pub struct EventTypePatch {
     #[serde(default)]
     schemas: Given<Map<String, Value>>,
     #[serde(default)]
+    validation: Given<ValidationIn>,
+    #[serde(default)]
     feature_flag: Given<String>,
+}
+
+/// Whether payloads must satisfy a schema. An addition to the contract.
+#[derive(Debug, Clone, Deserialize)]
+struct ValidationIn {
+    payload: Satisfied,
+    #[serde(default)]
+    version: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Satisfied {
+    Enforce,
+    Off,
+}
+
+impl ValidationIn {
+    fn demand(&self) -> Option<Validation> {
+        (self.payload == Satisfied::Enforce).then(|| Validation { version: self.version.clone() })
+    }
 }
 
 fn check(description: Option<&str>, schemas: Option<&Map<String, Value>>, flag: Option<&String>) -> Check {
@@ -57,15 +85,34 @@ fn check(description: Option<&str>, schemas: Option<&Map<String, Value>>, flag: 
     if let Some(flag) = flag {
         check.name("featureFlag", flag);
     }
-    for (version, schema) in schemas.into_iter().flatten() {
-        if !schema.is_object() {
-            check.fail(&["body", "schemas", version], "must be a JSON Schema, as an object");
-        }
-    }
-    if schemas.is_some_and(|schemas| json_size(schemas) > SCHEMAS_LIMIT) {
-        check.fail(&["body", "schemas"], format!("must be at most {SCHEMAS_LIMIT} bytes of JSON together"));
+    if let Some(schemas) = schemas {
+        check_schemas(&mut check, &["body", "schemas"], schemas);
     }
     check
+}
+
+/// Every schema must be one: the first place where each is not is told.
+pub(super) fn check_schemas(check: &mut Check, place: &[&str], schemas: &Map<String, Value>) {
+    if json_size(schemas) > SCHEMAS_LIMIT {
+        check.fail(place, format!("must be at most {SCHEMAS_LIMIT} bytes of JSON together"));
+    } else if schemas.len() > MOST_VERSIONS {
+        check.fail(place, format!("must be at most {MOST_VERSIONS} versions"));
+    } else {
+        for (version, schema) in schemas {
+            let Err(fault) = Schema::compile(schema) else { continue };
+            let path = fault.path.iter().map(String::as_str);
+            let loc: Vec<_> = place.iter().copied().chain([version.as_str()]).chain(path).collect();
+            check.fail(&loc, fault.msg);
+        }
+    }
+}
+
+/// Where payloads must satisfy a schema, there must be one.
+pub(super) fn check_demand(kind: &EventType) -> Result<(), Problem> {
+    if kind.validation.is_none() || kind.enforced().is_some() {
+        return Ok(());
+    }
+    Err(Problem::invalid(&["body", "validation"], "payloads can only be held against a version among the schemas"))
 }
 
 impl EventTypeIn {
@@ -94,6 +141,7 @@ impl EventTypeIn {
             archived: self.archived,
             deprecated: self.deprecated,
             schemas: self.schemas.clone(),
+            validation: self.validation.as_ref().and_then(ValidationIn::demand),
             feature_flag: self.feature_flag.clone(),
             created_at: old.map_or(at, |old| old.created_at),
             updated_at: old.map_or(at, |old| touched(at, old.updated_at)),
@@ -116,6 +164,11 @@ impl EventTypePatch {
         kind.archived = self.archived.unwrap_or(kind.archived);
         kind.deprecated = self.deprecated.unwrap_or(kind.deprecated);
         self.schemas.clone().apply(&mut kind.schemas);
+        match &self.validation {
+            Given::Absent => {}
+            Given::Null => kind.validation = None,
+            Given::Value(given) => kind.validation = given.demand(),
+        }
         self.feature_flag.clone().apply(&mut kind.feature_flag);
     }
 }

@@ -2,9 +2,12 @@
 //!
 //! Application tokens carry no feature flags, so they see only the types without one.
 
-use super::{EventTypeIn, EventTypeOut, EventTypePatch, Made, Manager, TRIES, TypeName, audit, busy, touched, written};
+use super::{
+    EventTypeIn, EventTypeOut, EventTypePatch, Made, Manager, TRIES, TypeName, audit, busy,
+    event_type_in::check_demand, touched, written,
+};
 use crate::{
-    entity::EventType,
+    entity::{EventType, EventTypeName},
     ids::Ksuid,
     outbound::Sender,
     page::{self, Ask, Batch, List, Page, Part},
@@ -24,8 +27,13 @@ pub struct EventTypesShown {
 }
 
 /// Whether the caller may see the type.
-pub(super) const fn is_visible(kind: &EventType, caller: &Caller) -> bool {
+const fn is_visible(kind: &EventType, caller: &Caller) -> bool {
     caller.app.is_none() || kind.feature_flag.is_none()
+}
+
+/// Whether the caller's endpoints can subscribe to the type.
+pub(super) const fn is_usable(kind: &EventTypeName, caller: &Caller) -> bool {
+    !kind.archived && (caller.app.is_none() || kind.feature_flag.is_none())
 }
 
 impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A, S, J> {
@@ -147,12 +155,16 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
         Err(busy())
     }
 
-    async fn write_event_type(
+    pub(super) async fn write_event_type(
         &self,
         caller: &Caller,
         new: &EventType,
         old: Option<&EventType>,
     ) -> Result<bool, Problem> {
+        check_demand(new)?;
+        if new.validation.is_some() {
+            self.look_at_event_types(caller).await?;
+        }
         let done = written(self.directory.save_event_type(&caller.org, new, old).await?, exists)?;
         if done {
             audit!("event_type.written", caller, event_type = new.name, archived = new.archived);
@@ -177,13 +189,11 @@ impl<D: Directory> List for EventTypes<'_, D> {
 
     async fn read(&self, part: Part<TypeName>) -> Result<Batch<TypeName, EventTypeOut>, Problem> {
         let scan = Scan { after: part.after.map(|name| name.0), ascending: part.ascending, limit: part.limit };
-        let found = self.directory.event_types(&self.caller.org, &scan).await?;
+        let found = self.directory.event_types(&self.caller.org, &scan, self.shown.schemas).await?;
         let row = |kind: EventType| {
             let key = TypeName(kind.name.clone());
             let is_shown = is_visible(&kind, self.caller) && (self.shown.archived || !kind.archived);
-            let mut row = EventTypeOut::from(kind);
-            row.schemas = row.schemas.filter(|_| self.shown.schemas);
-            (key, is_shown.then_some(row))
+            (key, is_shown.then(|| kind.into()))
         };
         Ok(Batch::of(found.into_iter().map(row).collect(), part.limit))
     }

@@ -29,10 +29,12 @@ mod endpoints;
 mod event_type_in;
 mod event_types;
 mod headers;
+mod import;
 mod manner_in;
 mod manner_out;
 mod new_endpoint;
 mod secrets;
+mod settings;
 mod shown;
 mod target_url;
 mod telling;
@@ -44,7 +46,9 @@ pub use endpoint_in::{EndpointIn, EndpointPatch};
 pub use event_type_in::{EventTypeIn, EventTypePatch};
 pub use event_types::EventTypesShown;
 pub use headers::{HeadersIn, HeadersOut, HeadersPatch};
+pub use import::{ImportIn, ImportOut};
 pub use secrets::{Rotation, SecretOut};
+pub use settings::{SettingsIn, SettingsOut, SettingsPatch};
 pub use shown::{ApplicationOut, EndpointOut, EndpointRow, EventTypeOut, TypeName};
 
 /// How often a change is made again on what somebody else has written meanwhile.

@@ -117,10 +117,20 @@ pub struct EventTypeOut {
     archived: bool,
     deprecated: bool,
     /// `null` in lists unless asked for.
-    pub(super) schemas: Option<Map<String, Value>>,
+    schemas: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    validation: Option<ValidationOut>,
     feature_flag: Option<String>,
     created_at: Time,
     updated_at: Time,
+}
+
+/// Shown where payloads must satisfy a schema.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct ValidationOut {
+    payload: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
 }
 
 impl From<EventType> for EventTypeOut {
@@ -131,6 +141,7 @@ impl From<EventType> for EventTypeOut {
             archived: kind.archived,
             deprecated: kind.deprecated,
             schemas: kind.schemas,
+            validation: kind.validation.map(|demand| ValidationOut { payload: "enforce", version: demand.version }),
             feature_flag: kind.feature_flag,
             created_at: kind.created_at,
             updated_at: kind.updated_at,

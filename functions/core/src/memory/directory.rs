@@ -2,7 +2,7 @@
 
 use super::{Memory, State, verdict};
 use crate::{
-    entity::{Application, Endpoint, EventType},
+    entity::{Application, Endpoint, EventType, EventTypeName, Settings},
     ids::{AppId, EndpointId, Id as _, Ksuid, OrgId},
     ports::{Audience, Directory, Saved, Scan, Subscribers, Unavailable},
 };
@@ -89,15 +89,18 @@ impl Directory for Memory {
         Ok(self.state().event_types.get(&(org.clone(), name.to_owned())).cloned())
     }
 
-    async fn event_types(&self, org: &OrgId, scan: &Scan) -> Result<Vec<EventType>, Unavailable> {
+    async fn event_types(&self, org: &OrgId, scan: &Scan, schemas: bool) -> Result<Vec<EventType>, Unavailable> {
         let state = self.state();
         let all = state.event_types.iter().filter(|((of, _), _)| of == org);
-        Ok(select(all.map(|((_, name), kind)| (name.clone(), kind.clone())), scan))
+        let kept = |kind: &EventType| EventType { schemas: kind.schemas.clone().filter(|_| schemas), ..kind.clone() };
+        Ok(select(all.map(|((_, name), kind)| (name.clone(), kept(kind))), scan))
     }
 
-    async fn event_types_named(&self, org: &OrgId, names: &[String]) -> Result<Vec<EventType>, Unavailable> {
+    async fn event_types_named(&self, org: &OrgId, names: &[String]) -> Result<Vec<EventTypeName>, Unavailable> {
         let state = self.state();
-        Ok(names.iter().filter_map(|name| state.event_types.get(&(org.clone(), name.clone())).cloned()).collect())
+        let found = names.iter().filter_map(|name| state.event_types.get(&(org.clone(), name.clone())).cloned());
+        let name = |EventType { name, archived, feature_flag, .. }| EventTypeName { name, archived, feature_flag };
+        Ok(found.map(name).collect())
     }
 
     async fn save_event_type(
@@ -118,6 +121,19 @@ impl Directory for Memory {
     async fn expunge_event_type(&self, org: &OrgId, name: &str) -> Result<(), Unavailable> {
         self.state().event_types.remove(&(org.clone(), name.to_owned()));
         Ok(())
+    }
+
+    async fn settings(&self, org: &OrgId) -> Result<Option<Settings>, Unavailable> {
+        Ok(self.state().settings.get(org).copied())
+    }
+
+    async fn save_settings(&self, org: &OrgId, new: &Settings, old: Option<&Settings>) -> Result<Saved, Unavailable> {
+        let mut state = self.state();
+        if state.settings.get(org) != old {
+            return Ok(Saved::Stale);
+        }
+        state.settings.insert(org.clone(), *new);
+        Ok(Saved::Done)
     }
 }
 
@@ -150,6 +166,14 @@ impl Subscribers for Memory {
 
     async fn application_id(&self, org: &OrgId, uid: &str) -> Result<Option<AppId>, Unavailable> {
         Ok(self.state().application_with(org, Some(uid)))
+    }
+
+    async fn demands(&self, org: &OrgId) -> Result<Option<Settings>, Unavailable> {
+        self.settings(org).await
+    }
+
+    async fn definition(&self, org: &OrgId, name: &str) -> Result<Option<EventType>, Unavailable> {
+        self.event_type(org, name).await
     }
 }
 

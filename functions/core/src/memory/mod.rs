@@ -13,7 +13,7 @@ use crate::{
     claim::{Claim, ClaimKey},
     confirm::Confirmation,
     delivery::{self, Delivery},
-    entity::{Application, Endpoint, EventType},
+    entity::{Application, Endpoint, EventType, Settings},
     ids::{AppId, AttemptId, EndpointId, Id as _, Ksuid, MessageId, OrgId, TaskId},
     job::Job,
     keyring::Keyring,
@@ -48,6 +48,8 @@ pub struct State {
     pub deleted: BTreeMap<(AppId, EndpointId), Endpoint>,
     /// Event types by organization and name.
     pub event_types: BTreeMap<(OrgId, String), EventType>,
+    /// What organizations have settled.
+    pub settings: BTreeMap<OrgId, Settings>,
     /// Claims, expired ones too.
     pub claims: HashMap<ClaimKey, Claim>,
     /// Messages, expired ones too.

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use super::Unavailable;
 use crate::{
-    entity::{Application, Endpoint, EventType},
+    entity::{Application, Endpoint, EventType, EventTypeName, Settings},
     ids::{AppId, EndpointId, OrgId},
 };
 
@@ -88,15 +88,19 @@ pub trait Directory: Send + Sync {
         org: &OrgId,
         name: &str,
     ) -> impl Future<Output = Result<Option<EventType>, Unavailable>> + Send;
-    /// An organization's event types by name.
-    fn event_types(&self, org: &OrgId, scan: &Scan)
-    -> impl Future<Output = Result<Vec<EventType>, Unavailable>> + Send;
+    /// An organization's event types by name; their schemas only if asked for: they may be large.
+    fn event_types(
+        &self,
+        org: &OrgId,
+        scan: &Scan,
+        schemas: bool,
+    ) -> impl Future<Output = Result<Vec<EventType>, Unavailable>> + Send;
     /// Those of the names that exist.
     fn event_types_named(
         &self,
         org: &OrgId,
         names: &[String],
-    ) -> impl Future<Output = Result<Vec<EventType>, Unavailable>> + Send;
+    ) -> impl Future<Output = Result<Vec<EventTypeName>, Unavailable>> + Send;
     /// Creates (`old` unset), or replaces exactly `old`.
     fn save_event_type(
         &self,
@@ -106,6 +110,16 @@ pub trait Directory: Send + Sync {
     ) -> impl Future<Output = Result<Saved, Unavailable>> + Send;
     /// Removes the row itself.
     fn expunge_event_type(&self, org: &OrgId, name: &str) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
+    /// What an organization has settled; nothing if it never has.
+    fn settings(&self, org: &OrgId) -> impl Future<Output = Result<Option<Settings>, Unavailable>> + Send;
+    /// Creates (`old` unset), or replaces exactly `old`.
+    fn save_settings(
+        &self,
+        org: &OrgId,
+        new: &Settings,
+        old: Option<&Settings>,
+    ) -> impl Future<Output = Result<Saved, Unavailable>> + Send;
 }
 
 /// An application with those who listen to it.
@@ -136,4 +150,12 @@ pub trait Subscribers: Send + Sync {
     /// The id behind an application's uid.
     fn application_id(&self, org: &OrgId, uid: &str)
     -> impl Future<Output = Result<Option<AppId>, Unavailable>> + Send;
+    /// What an organization demands of what is published; nothing if it never has settled anything.
+    fn demands(&self, org: &OrgId) -> impl Future<Output = Result<Option<Settings>, Unavailable>> + Send;
+    /// One of its event types.
+    fn definition(
+        &self,
+        org: &OrgId,
+        name: &str,
+    ) -> impl Future<Output = Result<Option<EventType>, Unavailable>> + Send;
 }

@@ -61,6 +61,13 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// Refuses one, if it is open still.
+    pub(super) fn refuse(&mut self, place: usize, problem: Problem) {
+        if matches!(self.0.get(place), Some(Slot::Open(_))) {
+            self.close(place, Err(problem));
+        }
+    }
+
     /// How many were published, and how many refused.
     pub(super) fn counts(&self) -> (usize, usize) {
         let of =

@@ -96,6 +96,11 @@ impl<'a> Draft<'a> {
         Some((raw, raw.raw_payload.as_deref()?))
     }
 
+    /// Where that text was given.
+    pub(super) fn content_place(&self) -> &'static [&'static str] {
+        if self.raw().is_some() { &["body", "transformationsParams", "rawPayload"] } else { &["body", "payload"] }
+    }
+
     /// The text to deliver, and its content type unless it is a JSON object like any other.
     pub(super) fn content(&self) -> (&str, Option<String>) {
         let Some((raw, text)) = self.raw() else { return (self.payload.get(), None) };

@@ -33,6 +33,7 @@ use crate::{
 mod audience;
 mod batch;
 mod claiming;
+mod demands;
 mod draft;
 mod limit;
 mod plan;
@@ -40,6 +41,7 @@ mod plan;
 use batch::Batch;
 pub use batch::Outcome;
 use claiming::{Ending, Held};
+use demands::Demands;
 pub use draft::{Draft, RETENTION_DAYS};
 use limit::Limiter;
 pub use plan::{INLINE, INLINE_BYTES};
@@ -71,6 +73,7 @@ pub struct Publisher<D, L, Q, A> {
     queue: Q,
     ambient: A,
     limiter: Limiter,
+    demands: Demands,
     /// Checked against the application on every use, so that it is never wrong.
     uids: Mutex<HashMap<(OrgId, String), AppId>>,
 }
@@ -84,7 +87,15 @@ where
 {
     /// Over these ports.
     pub fn new(directory: D, ledger: L, queue: Q, ambient: A) -> Self {
-        Self { directory, ledger, queue, ambient, limiter: Limiter::default(), uids: Mutex::default() }
+        Self {
+            directory,
+            ledger,
+            queue,
+            ambient,
+            limiter: Limiter::default(),
+            demands: Demands::default(),
+            uids: Mutex::default(),
+        }
     }
 
     /// Takes in so many messages a second for each application that has no rate of its own; 0 is any number.
@@ -137,8 +148,19 @@ where
         if batch.is_closed() {
             return Ok(batch.into_outcomes());
         }
-        let audience = self.audience(org, app, batch.application()).await?;
-        let plan = Plan { now: self.ambient.now(), audience };
+        let now = self.ambient.now();
+        let demands = self.demands.of(&self.directory, org, batch.open().map(|(_, draft)| &*draft.event_type), now);
+        // Both at once: the application's absence is told first.
+        let (audience, demands) = futures::join!(self.audience(org, app, batch.application()), demands);
+        let (plan, demands) = (Plan { now, audience: audience? }, demands?);
+        let refused = demands.refused(&batch);
+        if !refused.is_empty() {
+            self.recall_request(&plan, &mut batch, request).await?;
+            refused.into_iter().for_each(|(place, problem)| batch.refuse(place, problem));
+            if batch.is_closed() {
+                return Ok(batch.into_outcomes());
+            }
+        }
         let count = u32::try_from(batch.open().count()).unwrap_or(u32::MAX);
         if let Err(refusal) = self.limiter.pass(&self.ledger, &plan.audience.application, count, plan.now).await {
             self.recall_request(&plan, &mut batch, request).await?;
@@ -152,7 +174,7 @@ where
         result.map(|()| batch.into_outcomes())
     }
 
-    /// A repeated request is answered beyond the rate, too: it adds nothing.
+    /// A repeated request is answered beyond the rate, too, and whatever is demanded by now: it adds nothing.
     async fn recall_request(&self, plan: &Plan, batch: &mut Batch<'_>, request: &Repeatable) -> Result<(), Problem> {
         let Some(key) = &request.key else { return Ok(()) };
         let standing = self.ledger.standing(key).await?;

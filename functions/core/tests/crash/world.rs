@@ -10,7 +10,7 @@ use std::{
 use postrider_core::{
     claim::{Claim, ClaimKey},
     delivery::{Delivery, State},
-    entity::{Application, Endpoint, Secrets},
+    entity::{Application, Endpoint, EventType, Secrets, Settings},
     ids::{AppId, AttemptId, EndpointId, Id as _, Ksuid, MessageId, OrgId},
     job::Job,
     keyring::Keyring,
@@ -210,6 +210,14 @@ impl Subscribers for World {
     }
 
     async fn application_id(&self, _: &OrgId, _: &str) -> Result<Option<AppId>, Unavailable> {
+        Ok(None)
+    }
+
+    async fn demands(&self, _: &OrgId) -> Result<Option<Settings>, Unavailable> {
+        Ok(None)
+    }
+
+    async fn definition(&self, _: &OrgId, _: &str) -> Result<Option<EventType>, Unavailable> {
         Ok(None)
     }
 }

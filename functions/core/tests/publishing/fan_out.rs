@@ -112,13 +112,13 @@ fn what_does_not_fit_one_invocation_is_left_to_the_next() {
 #[test]
 fn a_job_waits_for_its_message_and_gives_up_on_one_that_was_never_accepted() {
     let world = World::new(600);
-    // The query, the job, and dead before the store.
-    world.die_at(2, false);
+    // The queries, the claim, the job, and dead before the store.
+    world.die_at(3, false);
     publish(&world, Some("k"), BODY).expect_err("died");
     world.revive();
     assert!(world.side().jobs.is_empty());
     world.pass(LEASE);
-    world.die_at(5, false);
+    world.die_at(6, false);
     publish(&world, Some("k"), BODY).expect_err("died");
     assert!(world.revive() && world.side().jobs.len() == 1 && world.tables().messages.is_empty());
     assert_eq!(work(&world, PAGE, world.now().plus(LONG)).ok(), Some(Done::TooEarly));
@@ -127,7 +127,7 @@ fn a_job_waits_for_its_message_and_gives_up_on_one_that_was_never_accepted() {
     assert_eq!((world.side().parcels.len(), world.tables().pages.len()), (0, 0));
     // A repeated request makes the same message, long after its id was made, and a job that waits for it anew.
     world.pass(LEASE);
-    world.die_at(5, false);
+    world.die_at(6, false);
     publish(&world, Some("k"), BODY).expect_err("died");
     world.revive();
     assert_eq!(work(&world, PAGE, world.now().plus(LONG)).ok(), Some(Done::TooEarly));

@@ -1,6 +1,7 @@
 //! The promises of publishing, over ports that die at any call: small messages, and those that a job fans out.
 
 mod bulk;
+mod demands;
 mod fan_out;
 mod founding;
 mod intake;

@@ -80,7 +80,7 @@ fn both_together_do_too() {
 #[test]
 fn a_key_is_for_one_request_and_waits_while_it_is_in_flight() {
     let world = World::new(1);
-    world.die_at(2, true);
+    world.die_at(3, true);
     publish(&world, Some("k"), r#"{"eventType":"a","payload":{}}"#).expect_err("died");
     world.revive();
     let again = publish(&world, Some("k"), r#"{"eventType":"a","payload":{}}"#);

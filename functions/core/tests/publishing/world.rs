@@ -10,7 +10,7 @@ use std::{
 
 use postrider_core::{
     claim::{Claim, ClaimKey},
-    entity::{Application, Endpoint},
+    entity::{Application, Endpoint, EventType, Settings},
     ids::{AppId, EndpointId, Id as _, Ksuid, MessageId, OrgId},
     job::Job,
     memory::Memory,
@@ -45,6 +45,8 @@ pub(crate) struct Side {
     pub(crate) rejects: Vec<Reject>,
     /// Reservations of rates.
     pub(crate) reserved: usize,
+    /// Reads of what organizations demand, and of event types.
+    pub(crate) looked: (usize, usize),
     calls: usize,
     fatal: Option<(usize, bool)>,
     is_dead: bool,
@@ -219,6 +221,16 @@ impl Subscribers for World {
 
     async fn application_id(&self, org: &OrgId, uid: &str) -> Result<Option<AppId>, Unavailable> {
         self.call(Subscribers::application_id(&self.0.memory, org, uid)).await
+    }
+
+    async fn demands(&self, org: &OrgId) -> Result<Option<Settings>, Unavailable> {
+        self.side().looked.0 += 1;
+        self.call(self.0.memory.demands(org)).await
+    }
+
+    async fn definition(&self, org: &OrgId, name: &str) -> Result<Option<EventType>, Unavailable> {
+        self.side().looked.1 += 1;
+        self.call(self.0.memory.definition(org, name)).await
     }
 }
 

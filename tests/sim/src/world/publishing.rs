@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use postrider_core::{
     claim::{Claim, ClaimKey},
-    entity::{Application, Endpoint},
+    entity::{Application, Endpoint, EventType, Settings},
     ids::{AppId, EndpointId, MessageId, OrgId},
     job::Job,
     keyring::Keyring,
@@ -71,6 +71,14 @@ impl Subscribers for World {
     }
 
     async fn application_id(&self, _: &OrgId, _: &str) -> Result<Option<AppId>, Unavailable> {
+        Ok(None)
+    }
+
+    async fn demands(&self, _: &OrgId) -> Result<Option<Settings>, Unavailable> {
+        Ok(None)
+    }
+
+    async fn definition(&self, _: &OrgId, _: &str) -> Result<Option<EventType>, Unavailable> {
         Ok(None)
     }
 }

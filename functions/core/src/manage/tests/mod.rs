@@ -21,8 +21,10 @@ mod consent;
 mod endpoints;
 mod event_types;
 mod headers;
+mod import;
 mod manner;
 mod secrets;
+mod settings;
 mod telling;
 mod trying_anew;
 

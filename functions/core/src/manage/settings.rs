@@ -1,0 +1,119 @@
+//! What an organization settles for all its applications. A change counts for what is published half a minute later at
+//! the latest (see [`crate::publish`]).
+
+use serde::{Deserialize, Serialize};
+
+use super::{Manager, TRIES, audit, busy, written};
+use crate::{
+    entity::{Settings, Unlisted},
+    given::not_null,
+    ids::OrgId,
+    outbound::Sender,
+    ports::{Ambient, Directory, Jobs, Keys},
+    problem::Problem,
+    token::Caller,
+};
+
+/// The body of PUT: what is not given is as it is by default.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SettingsIn {
+    event_types: EventTypesIn,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+struct EventTypesIn {
+    unknown: Unlisted,
+    archived: Unlisted,
+}
+
+/// The body of PATCH: what is not given stays.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SettingsPatch {
+    event_types: EventTypesPatch,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+struct EventTypesPatch {
+    #[serde(deserialize_with = "not_null")]
+    unknown: Option<Unlisted>,
+    #[serde(deserialize_with = "not_null")]
+    archived: Option<Unlisted>,
+}
+
+/// The settings as they are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SettingsOut {
+    event_types: EventTypesOut,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct EventTypesOut {
+    unknown: Unlisted,
+    archived: Unlisted,
+}
+
+impl From<Settings> for SettingsOut {
+    fn from(settings: Settings) -> Self {
+        Self { event_types: EventTypesOut { unknown: settings.unknown, archived: settings.archived } }
+    }
+}
+
+impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A, S, J> {
+    /// What the organization has settled, or what holds by default.
+    pub async fn settings(&self, caller: &Caller) -> Result<SettingsOut, Problem> {
+        caller.must_be_organization()?;
+        Ok(self.directory.settings(&caller.org).await?.unwrap_or_default().into())
+    }
+
+    /// Settles everything anew.
+    pub async fn put_settings(&self, caller: &Caller, body: &SettingsIn) -> Result<SettingsOut, Problem> {
+        caller.must_be_organization()?;
+        let EventTypesIn { unknown, archived } = body.event_types;
+        let new = self.change_settings(&caller.org, |settings| Settings { unknown, archived, ..settings }).await?;
+        audit!("settings.written", caller, unknown = ?new.unknown, archived = ?new.archived);
+        Ok(new.into())
+    }
+
+    /// Settles what is given.
+    pub async fn patch_settings(&self, caller: &Caller, patch: &SettingsPatch) -> Result<SettingsOut, Problem> {
+        caller.must_be_organization()?;
+        let EventTypesPatch { unknown, archived } = patch.event_types;
+        let change = |settings: Settings| Settings {
+            unknown: unknown.unwrap_or(settings.unknown),
+            archived: archived.unwrap_or(settings.archived),
+            ..settings
+        };
+        let new = self.change_settings(&caller.org, change).await?;
+        audit!("settings.written", caller, unknown = ?new.unknown, archived = ?new.archived);
+        Ok(new.into())
+    }
+
+    /// From now on publishing looks at event types: written before the first type that demands anything of payloads.
+    pub(super) async fn look_at_event_types(&self, caller: &Caller) -> Result<(), Problem> {
+        self.change_settings(&caller.org, |settings| Settings { validates: true, ..settings }).await.map(drop)
+    }
+
+    async fn change_settings(
+        &self,
+        org: &OrgId,
+        change: impl Fn(Settings) -> Settings + Send + Sync,
+    ) -> Result<Settings, Problem> {
+        for _ in 0..TRIES {
+            let old = self.directory.settings(org).await?;
+            let base = old.unwrap_or_default();
+            let new = Settings { rev: base.rev + 1, ..change(base) };
+            if old.is_some() && new == (Settings { rev: new.rev, ..base }) {
+                return Ok(base);
+            }
+            if written(self.directory.save_settings(org, &new, old.as_ref()).await?, busy)? {
+                return Ok(new);
+            }
+        }
+        Err(busy())
+    }
+}
