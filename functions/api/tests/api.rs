@@ -120,7 +120,7 @@ impl Client {
 }
 
 /// Every operation, with a body that fits, and its status for the organization and for the application's own token.
-const OPERATIONS: [(&str, &str, &str, u16, u16); 44] = [
+const OPERATIONS: &[(&str, &str, &str, u16, u16)] = &[
     ("GET", "/app", "", 200, 403),
     ("POST", "/app", r#"{"name":"B"}"#, 201, 403),
     ("GET", "/app/app", "", 200, 200),

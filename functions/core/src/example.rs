@@ -77,10 +77,11 @@ impl<D: Directory, M: Messages, Q: Outbox> Examples<'_, D, M, Q> {
             expires_at: at.plus(DAY * u32::try_from(RETENTION_DAYS).unwrap_or_default()),
             endpoints: vec![endpoint.id],
             held: Vec::new(),
+            also: Vec::new(),
             fans_out: false,
         };
         self.outbox.send(&[first_parcel(&message, &endpoint)]).await?;
-        self.messages.store(&message).await?;
+        self.messages.store(std::slice::from_ref(&message)).await?;
         Ok(message)
     }
 

@@ -187,8 +187,15 @@ struct Remembered<K, V>(Mutex<Known<K, V>>);
 
 #[derive(Debug)]
 struct Known<K, V> {
-    all: HashMap<K, (V, Time)>,
-    /// Bytes that were ever added since it was empty.
+    all: HashMap<K, Entry<V>>,
+    /// Bytes of all.
+    size: usize,
+}
+
+#[derive(Debug)]
+struct Entry<V> {
+    value: V,
+    until: Time,
     size: usize,
 }
 
@@ -200,12 +207,12 @@ impl<K, V> Default for Remembered<K, V> {
 
 impl<K: Hash + Eq, V: Clone> Remembered<K, V> {
     fn fresh(&self, key: &K, now: Time) -> Option<V> {
-        self.known().all.get(key).filter(|(_, until)| *until > now).map(|(value, _)| value.clone())
+        self.known().all.get(key).filter(|entry| entry.until > now).map(|entry| entry.value.clone())
     }
 
     /// However old.
     fn any(&self, key: &K) -> Option<V> {
-        self.known().all.get(key).map(|(value, _)| value.clone())
+        self.known().all.get(key).map(|entry| entry.value.clone())
     }
 
     fn keep(&self, key: K, value: V, size: usize, now: Time) -> V {
@@ -214,8 +221,11 @@ impl<K: Hash + Eq, V: Clone> Remembered<K, V> {
             known.all.clear();
             known.size = 0;
         }
+        let entry = Entry { value: value.clone(), until: now.plus(REMEMBERED), size };
         known.size += size;
-        known.all.insert(key, (value.clone(), now.plus(REMEMBERED)));
+        if let Some(before) = known.all.insert(key, entry) {
+            known.size -= before.size;
+        }
         value
     }
 

@@ -161,3 +161,18 @@ fn what_is_demanded_of_applications_is_not_demanded_of_operational_webhooks() {
     assert!(block_on(publisher.publish(&org, &app, &draft, &request)).is_ok());
     assert_eq!(world.side().looked, (0, 0));
 }
+
+#[test]
+fn of_messages_that_are_published_together_each_is_judged_by_its_own_type() {
+    let world = demanding();
+    let instance = world.publisher();
+    let bodies = [message(&json!({})), message(&json!({"id": 1})), json!({"eventType": "b", "payload": {}})];
+    let texts: Vec<_> = bodies.iter().map(Value::to_string).collect();
+    let drafts = texts.iter().map(|text| from_json::<Draft<'_>>(text.as_bytes())).collect();
+    let request = Repeatable { key: None, fingerprint: String::new() };
+    let (org, app) = ("org_a".parse().expect("org"), app_id().to_string());
+    let outcomes = block_on(instance.publish_all(&org, &app, drafts, &request)).expect("outcomes");
+    let refused: Vec<_> = outcomes.iter().map(Result::is_err).collect();
+    assert_eq!(refused, [true, false, false]);
+    assert_eq!((world.stored().0, world.side().looked), (2, (1, 2)));
+}
