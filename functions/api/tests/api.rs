@@ -73,7 +73,8 @@ impl Client {
     fn new() -> Self {
         let (directory, record, keys, ambient) = (Memory::default(), Memory::default(), ring(), Bench::at(NOW));
         let (sender, jobs, outbox, origin) = (Consenting, Memory::default(), Memory::default(), "postrider".to_owned());
-        let api = Api::<InMemory> { directory, record, keys, ambient, sender, jobs, outbox, plain_http: false, origin };
+        let (plain_http, url) = (false, "https://api.example".to_owned());
+        let api = Api::<InMemory> { directory, record, keys, ambient, sender, jobs, outbox, plain_http, origin, url };
         let service = api.into_service();
         let send = move |request| {
             let mut service = service.clone();
