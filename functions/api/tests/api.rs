@@ -120,8 +120,10 @@ impl Client {
     }
 }
 
+const SOURCE: &str = r#"{"name":"S","uid":"src","appId":"app","type":"github","config":{"secret":"s"}}"#;
+
 /// Every operation, with a body that fits, and its status for the organization and for the application's own token.
-const OPERATIONS: [(&str, &str, &str, u16, u16); 44] = [
+const OPERATIONS: [(&str, &str, &str, u16, u16); 50] = [
     ("GET", "/app", "", 200, 403),
     ("POST", "/app", r#"{"name":"B"}"#, 201, 403),
     ("GET", "/app/app", "", 200, 200),
@@ -164,6 +166,12 @@ const OPERATIONS: [(&str, &str, &str, u16, u16); 44] = [
     ("GET", "/organization/settings", "", 200, 403),
     ("PUT", "/organization/settings", "{}", 200, 403),
     ("PATCH", "/organization/settings", "{}", 200, 403),
+    ("GET", "/source", "", 200, 403),
+    ("POST", "/source", SOURCE, 201, 403),
+    ("GET", "/source/src", "", 200, 403),
+    ("PUT", "/source/src", SOURCE, 200, 403),
+    ("POST", "/source/src/rotate", r#"{"secret":"t"}"#, 204, 403),
+    ("DELETE", "/source/src", "", 204, 403),
     ("POST", "/auth/app-portal-access/app", "{}", 501, 403),
     ("POST", "/auth/dashboard-access/app", "", 501, 403),
     ("POST", "/auth/logout", "", 501, 501),
