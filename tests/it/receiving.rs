@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::clients::python;
 
+mod cost;
 mod manage;
 mod presets;
 mod requests;
