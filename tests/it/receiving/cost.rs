@@ -13,7 +13,7 @@ async fn a_request_costs_a_claim_and_a_message_and_one_that_is_refused_no_write(
     for signed in &signed {
         let path = source(&tenant, json!({"type": "github"}), &signed.secret).await?;
         for status in [200, 200, 401] {
-            let headers = if status == 401 { &signed.headers[1..] } else { &signed.headers };
+            let headers = if status == 401 { &[] } else { &signed.headers[..] };
             assert_eq!(send(&stack, Method::POST, &path, headers, b"{}").await?.status, status);
         }
     }
