@@ -28,19 +28,19 @@ fn payload() -> Value {
 
 /// One line of a function's log about one invocation.
 #[derive(Debug)]
-struct Usage(Value);
+pub(crate) struct Usage(Value);
 
 impl Usage {
-    fn get(&self, field: &str) -> f64 {
+    pub(crate) fn get(&self, field: &str) -> f64 {
         self.0[field].as_f64().unwrap_or_default()
     }
 
-    fn is(&self, field: &str, count: u32) -> bool {
+    pub(crate) fn is(&self, field: &str, count: u32) -> bool {
         (self.get(field) - f64::from(count)).abs() < 0.01
     }
 
     /// Counts of one operation, from text such as `DynamoDB.PutItem=1`.
-    fn operation(&self, name: &str) -> u64 {
+    pub(crate) fn operation(&self, name: &str) -> u64 {
         let all = self.0["requests"].as_str().unwrap_or_default();
         let mut counts = all.split_whitespace().filter_map(|part| part.strip_prefix(name)?.strip_prefix('='));
         counts.next().and_then(|count| count.parse().ok()).unwrap_or_default()
@@ -48,7 +48,7 @@ impl Usage {
 }
 
 /// The lines of a function that tell of invocations, once there are at least `count`.
-async fn usages(stack: &Stack, function: &str, message: &str, count: usize) -> Result<Vec<Usage>> {
+pub(crate) async fn usages(stack: &Stack, function: &str, message: &str, count: usize) -> Result<Vec<Usage>> {
     let name = stack.deployment.function(function);
     let lines = || async {
         let events = world().emulator.logs(&name).await?;

@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -11,6 +12,8 @@ use postrider_tests::world;
 
 /// A Python with the packages of `tests/clients`, made once.
 pub(crate) fn python(clients: &Path) -> Result<PathBuf> {
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _turn = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let venv = paths::local()?.join("clients");
     let stamp = venv.join("requirements.txt");
     let wanted = std::fs::read_to_string(clients.join("requirements.txt"))?;

@@ -88,6 +88,28 @@ async fn the_samples_of_a_queue_and_a_bus_end_and_nothing_comes_back() -> Result
 }
 
 #[tokio::test]
+async fn the_samples_of_senders_are_taken_in_and_an_old_one_is_not() -> Result<()> {
+    let stack = world().main().await?;
+    let tenant = stack.tenant("sample-source").await?;
+    for (name, kind, secret, expected) in [
+        ("ingest/source-github.json", "github", "It's a Secret to Everybody", 200),
+        ("ingest/source-stripe-old.json", "stripe", "whsec_sample", 400),
+    ] {
+        let mut event = sample(name)?;
+        assert_eq!(status(&invoke(&stack, "ingest", &event).await?), Some(404), "the sample's source is unknown");
+        let source = json!({"name": kind, "appId": tenant.app, "type": kind, "config": {"secret": secret}});
+        let id = tenant.api.post("/source", &source).await?.json()["id"].as_str().context("an id")?.to_owned();
+        event["rawPath"] = json!(format!("/in/{id}"));
+        let answer = invoke(&stack, "ingest", &event).await?;
+        assert_eq!(status(&answer), Some(expected), "{answer:?}");
+    }
+    let messages = tenant.api.get(&format!("/app/{}/msg", tenant.app)).await?.json();
+    assert_eq!(messages["data"][0]["eventType"], "github.push");
+    assert_eq!(messages["data"].as_array().map(Vec::len), Some(1));
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_api_samples_are_answered() -> Result<()> {
     let stack = world().main().await?;
     let mut event = sample("api/list-applications.json")?;

@@ -34,6 +34,7 @@ mod paging;
 mod policies;
 mod pollers;
 mod publish;
+mod receiving;
 mod recovery;
 mod retry;
 mod rotation;

@@ -1,4 +1,4 @@
-//! The management API: applications, endpoints, event types, and the record of messages and attempts.
+//! The management API: applications, endpoints, event types, sources, and the record of messages and attempts.
 //!
 //! Each handler parses its request, calls one use case of [`postrider_core`], and maps the result. Who may do what is
 //! decided there as well: another's application is not found, and an application's token is refused where the
@@ -22,7 +22,7 @@ use postrider_core::{
     manage::Manager,
     outbound::Sender,
     poll::Poller,
-    ports::{Ambient, Confirming, Directory, Jobs, Keys, Outbox, Polling, Recovery, Tasks},
+    ports::{Ambient, Confirming, Directory, Jobs, Keys, Outbox, Polling, Recovery, Sources, Tasks},
     problem::Problem,
     recovery::Recoveries,
 };
@@ -40,13 +40,14 @@ mod not_built;
 mod organization;
 mod pollers;
 mod recovery;
+mod sources;
 
 use call::Refusal;
 
 /// The implementations that the API runs on.
 pub trait Parts: Send + Sync + 'static {
-    /// Applications, endpoints and event types.
-    type Directory: Directory + 'static;
+    /// Applications, endpoints, event types and sources.
+    type Directory: Directory + Sources + 'static;
     /// Messages, claims and deliveries.
     type Record: Recovery + Tasks + Confirming + Polling + 'static;
     /// The root keys.
@@ -82,6 +83,8 @@ pub struct Api<P: Parts> {
     pub plain_http: bool,
     /// As whom receivers are asked for their consent.
     pub origin: String,
+    /// Where this API is, for the URLs of sources.
+    pub url: String,
 }
 
 type ManagerOn<'a, P> = Manager<
@@ -161,6 +164,7 @@ fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
         .merge(health::routes())
         .merge(recovery::routes())
         .merge(organization::routes())
+        .merge(sources::routes())
         .merge(not_built::routes());
     Router::new().nest("/api/v1", v1)
 }

@@ -33,6 +33,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         outbox: queues,
         plain_http: !settings.allowed_networks.trim().is_empty(),
         origin: settings.consent_origin,
+        url: settings.api_url,
     };
     postrider_web::serve(api.into_service()).await
 }

@@ -73,7 +73,8 @@ impl Client {
     fn new() -> Self {
         let (directory, record, keys, ambient) = (Memory::default(), Memory::default(), ring(), Bench::at(NOW));
         let (sender, jobs, outbox, origin) = (Consenting, Memory::default(), Memory::default(), "postrider".to_owned());
-        let api = Api::<InMemory> { directory, record, keys, ambient, sender, jobs, outbox, plain_http: false, origin };
+        let (plain_http, url) = (false, "https://api.example".to_owned());
+        let api = Api::<InMemory> { directory, record, keys, ambient, sender, jobs, outbox, plain_http, origin, url };
         let service = api.into_service();
         let send = move |request| {
             let mut service = service.clone();
@@ -119,6 +120,8 @@ impl Client {
     }
 }
 
+const SOURCE: &str = r#"{"name":"S","uid":"src","appId":"app","type":"github","config":{"secret":"s"}}"#;
+
 /// Every operation, with a body that fits, and its status for the organization and for the application's own token.
 const OPERATIONS: &[(&str, &str, &str, u16, u16)] = &[
     ("GET", "/app", "", 200, 403),
@@ -163,6 +166,12 @@ const OPERATIONS: &[(&str, &str, &str, u16, u16)] = &[
     ("GET", "/organization/settings", "", 200, 403),
     ("PUT", "/organization/settings", "{}", 200, 403),
     ("PATCH", "/organization/settings", "{}", 200, 403),
+    ("GET", "/source", "", 200, 403),
+    ("POST", "/source", SOURCE, 201, 403),
+    ("GET", "/source/src", "", 200, 403),
+    ("PUT", "/source/src", SOURCE, 200, 403),
+    ("POST", "/source/src/rotate", r#"{"secret":"t"}"#, 204, 403),
+    ("DELETE", "/source/src", "", 204, 403),
     ("POST", "/auth/app-portal-access/app", "{}", 501, 403),
     ("POST", "/auth/dashboard-access/app", "", 501, 403),
     ("POST", "/auth/logout", "", 501, 501),
@@ -176,7 +185,7 @@ async fn each_operation_is_for_whom_it_is_for() {
     let mut client = Client::new();
     let app = client.furnish().await;
     let organization = std::mem::replace(&mut client.token, token(Some(app)));
-    for (method, path, body, _, own) in OPERATIONS {
+    for &(method, path, body, _, own) in OPERATIONS {
         let path = path
             .replace("/endpoint/ep", if own == 204 && method == "DELETE" { "/endpoint/none" } else { "/endpoint/ep" });
         let expected = if path.ends_with("/endpoint/none") { 404 } else { own };
@@ -184,7 +193,7 @@ async fn each_operation_is_for_whom_it_is_for() {
         assert_eq!(seen.status, expected, "{method} {path} by the application: {}", seen.text);
     }
     client.token = organization;
-    for (method, path, body, expected, _) in OPERATIONS {
+    for &(method, path, body, expected, _) in OPERATIONS {
         let seen = client.call(method, path, body).await;
         assert_eq!(seen.status, expected, "{method} {path} by the organization: {}", seen.text);
     }
@@ -193,7 +202,7 @@ async fn each_operation_is_for_whom_it_is_for() {
 #[tokio::test]
 async fn without_a_token_there_is_only_health() {
     let client = Client::new();
-    for (method, path, ..) in OPERATIONS {
+    for &(method, path, ..) in OPERATIONS {
         let seen = client.send(method, &format!("/api/v1{path}"), &[], "{}").await;
         let expected = match path {
             "/health" => 200,

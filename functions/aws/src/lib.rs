@@ -5,7 +5,7 @@
 //! was lost and the write is found to stand already, it counts as done. No type of the SDK leaves this crate, and no
 //! error carries a response: items hold payloads and sealed secrets.
 //!
-//! - [`ConfigTable`]: `Directory`, `Subscribers`
+//! - [`ConfigTable`]: `Directory`, `Subscribers`, `Sources`
 //! - [`Ledger`]: `Claims`, `Messages`, `FanOuts`, `Record`, `Paces`, `Deliveries`, `Valves`, `Parking`, `Confirming`
 //! - [`Queues`]: `Outbox`, `Inbox`, `Jobs`; [`RejectQueue`]: `Rejects`
 //! - [`SecretKeys`]: `Keys`; [`System`]: `Ambient`

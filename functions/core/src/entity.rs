@@ -96,22 +96,22 @@ pub struct Endpoint {
     pub rev: u64,
 }
 
-/// The signing keys of an endpoint, sealed.
+/// The secrets of an endpoint or a source, sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secrets {
-    /// Signs first.
+    /// Signs, or is expected, first.
     pub current: Sealed,
-    /// Sign as well until they expire; soonest first.
+    /// Count as well until they expire; soonest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub old: Vec<OldSecret>,
 }
 
-/// A key that was replaced and still signs.
+/// A secret that was replaced and still counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OldSecret {
     /// The key.
     pub key: Sealed,
-    /// It signs until then.
+    /// It counts until then.
     pub expires_at: Time,
 }
 

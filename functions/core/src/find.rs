@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use crate::{
     claim::ClaimKey,
     entity::{Application, Endpoint},
-    ids::{AppId, EndpointId, Id, MessageId},
+    ids::{AppId, EndpointId, Id, MessageId, SourceId},
     manner::Kind,
     message::Message,
-    ports::{Claims, Directory, FanOuts, Messages, Unavailable},
+    ports::{Claims, Directory, FanOuts, Messages, Sources, Unavailable},
     problem::Problem,
     rules::is_name,
+    source::Source,
     time::Time,
     token::Caller,
 };
@@ -118,6 +119,26 @@ pub(crate) async fn meant<R: FanOuts>(record: &R, message: &Message) -> Result<M
         }
     }
     Ok(meant)
+}
+
+/// A source of the caller's organization, if there is one.
+pub(crate) async fn source_if_any<D: Sources>(
+    directory: &D,
+    caller: &Caller,
+    segment: &str,
+) -> Result<Option<Source>, Problem> {
+    let id = match named::<SourceId>(segment) {
+        Named::Id(id) => Some(id),
+        Named::Uid(uid) => directory.source_id(&caller.org, uid).await?,
+        Named::Nothing => None,
+    };
+    let Some(id) = id else { return Ok(None) };
+    Ok(directory.source(id).await?.filter(|source| source.org == caller.org))
+}
+
+/// A source of the caller's organization; 404 if there is none.
+pub(crate) async fn source<D: Sources>(directory: &D, caller: &Caller, segment: &str) -> Result<Source, Problem> {
+    source_if_any(directory, caller, segment).await?.ok_or_else(|| Problem::not_found("Source"))
 }
 
 /// A message of the application, by id or `eventId`, unless it has expired.

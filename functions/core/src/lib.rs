@@ -1,7 +1,7 @@
 //! The domain of Postrider: what webhooks are, and every decision about them.
 //!
-//! Nothing here knows of AWS or of an HTTP client. The use cases ([`publish`], [`intake`], [`deliver`], [`wake`], [`manage`],
-//! [`history`]) run over the [`ports`], which `postrider-aws` and `postrider-egress` implement; time and randomness
+//! Nothing here knows of AWS or of an HTTP client. The use cases ([`publish`], [`intake`], [`receive`], [`deliver`],
+//! [`wake`], [`manage`], [`history`]) run over the [`ports`], which `postrider-aws` and `postrider-egress` implement; time and randomness
 //! come in through [`ports::Ambient`].
 //!
 //! What must always hold (the promises are tested one by one):
@@ -42,12 +42,14 @@ pub mod poll;
 pub mod ports;
 pub mod problem;
 pub mod publish;
+pub mod receive;
 pub mod recovery;
 pub mod retry;
 pub mod rules;
 pub mod schema;
 pub mod secret;
 pub mod sign;
+pub mod source;
 pub mod tell;
 pub mod time;
 pub mod token;

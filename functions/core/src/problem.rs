@@ -2,7 +2,8 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::{claim, ports::Unavailable};
 
@@ -161,18 +162,25 @@ pub fn from_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
         return Err(Problem::json("", "the body must be a JSON object"));
     }
     let mut json = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        // The root is `.`, and where the JSON breaks off before a name ends, the path does in `?`.
-        let path = error.path().to_string();
-        let path = path.trim_end_matches('?').trim_end_matches('.');
-        let msg = in_json_words(&error.into_inner().to_string());
-        match field_in(&msg) {
-            Some(field) => Problem::json(&format!("{path}.{field}"), msg),
-            None => Problem::json(path, msg),
-        }
-    })?;
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| misfit("", error))?;
     json.end().map_err(|error| Problem::json("", error.to_string()))?;
     Ok(value)
+}
+
+/// Reads a member of a request's body that was kept as it is, at its path.
+pub(crate) fn from_member<T: DeserializeOwned>(at: &str, member: Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(member).map_err(|error| misfit(at, error))
+}
+
+fn misfit(at: &str, error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    // The root is `.`, and where the JSON breaks off before a name ends, the path does in `?`.
+    let path = format!("{at}.{}", error.path());
+    let path = path.trim_end_matches('?').trim_end_matches('.');
+    let msg = in_json_words(&error.into_inner().to_string());
+    match field_in(&msg) {
+        Some(field) => Problem::json(&format!("{path}.{field}"), msg),
+        None => Problem::json(path, msg),
+    }
 }
 
 /// Callers know objects, not the names of our types.

@@ -21,15 +21,22 @@ pub fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
+/// The name of a header (RFC 9110, section 5.1), of at most [`NAME_LIMIT`] characters.
+pub fn is_header_name(text: &str) -> bool {
+    is_token(text) && text.len() <= NAME_LIMIT
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
 /// Longest content type, in bytes.
 pub const CONTENT_TYPE_LIMIT: usize = 255;
 
 /// `type/subtype`, perhaps with parameters (RFC 9110, section 8.3.1), and fit for a header.
 pub fn is_content_type(text: &str) -> bool {
     let essence = text.split(';').next().unwrap_or_default().trim_end();
-    let is_token = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
-    };
     text.len() <= CONTENT_TYPE_LIMIT
         && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
         && essence.split_once('/').is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))

@@ -1,5 +1,6 @@
-//! The ingest function. It is called for three things:
+//! The ingest function. It is called for four things:
 //! - `POST /api/v1/app/{app_id}/msg` and `…/msg/batch` over HTTP ([`Ingest`]),
+//! - what third parties send to `POST /in/{source}`,
 //! - messages of the publish queue, and
 //! - events of an event bus ([`handed_over`]).
 //!
@@ -15,15 +16,17 @@ use percent_encoding::percent_decode_str;
 use postrider_core::{
     claim::fingerprint,
     history::message_out,
-    ports::{Ambient, Claims, Jobs, Keys, Messages, Outbox, Paces, Subscribers},
+    ports::{Ambient, Claims, Jobs, Keys, Messages, Outbox, Paces, Sources, Subscribers},
     problem::{Problem, from_json},
     publish::{Draft, Publisher, Repeatable},
+    receive::Receiver,
     token::Caller,
 };
 use postrider_web::{Answer, Keyed, Query, authenticate, idempotency_key, json, respond, within, within_limit};
 
 mod bulk;
 mod inputs;
+mod receive;
 
 pub use bulk::BULK_BODY_LIMIT;
 pub use inputs::handed_over;
@@ -32,6 +35,7 @@ pub use inputs::handed_over;
 #[derive(Debug)]
 pub struct Ingest<D, L, Q, K, A> {
     publisher: Arc<Publisher<D, L, Q, A>>,
+    receiver: Receiver<D, K, A>,
     keys: K,
     ambient: A,
 }
@@ -45,25 +49,26 @@ enum Route<'a> {
 
 impl<D, L, Q, K, A> Ingest<D, L, Q, K, A>
 where
-    D: Subscribers,
+    D: Subscribers + Sources,
     L: Claims + Messages + Paces,
     Q: Outbox + Jobs,
     K: Keys,
     A: Ambient,
 {
-    /// Publishes with this publisher, for callers whose tokens these keys signed.
-    pub const fn new(publisher: Arc<Publisher<D, L, Q, A>>, keys: K, ambient: A) -> Self {
-        Self { publisher, keys, ambient }
+    /// Publishes with this publisher, for callers whose tokens these keys signed, and for the senders of sources.
+    pub const fn new(publisher: Arc<Publisher<D, L, Q, A>>, receiver: Receiver<D, K, A>, keys: K, ambient: A) -> Self {
+        Self { publisher, receiver, keys, ambient }
     }
 
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Response<Body> {
+        if let Some(source) = receive::source(request.raw_http_path()) {
+            return self.receive(source, &request).await;
+        }
         // API Gateway routes nothing else here; a direct invocation may.
         let Some(route) = route(request.raw_http_path()) else { return empty(StatusCode::NOT_FOUND) };
         if request.method() != Method::POST {
-            let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
-            response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
-            return response;
+            return not_allowed();
         }
         respond(match route {
             Route::One(app) => self.publish(&app, &request).await,
@@ -118,6 +123,13 @@ fn repeatable(caller: &Caller, request: &Request, body: &[u8]) -> Result<Repeata
         }
         None => Repeatable { key: None, fingerprint: fingerprint(&[path.as_bytes(), query.as_bytes(), body]) },
     })
+}
+
+/// 405: here is nothing to look at.
+fn not_allowed() -> Response<Body> {
+    let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
+    response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
+    response
 }
 
 fn empty(status: StatusCode) -> Response<Body> {

@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc};
 
 use lambda_http::{Error, Request, service_fn};
 use postrider_aws::{Aws, System, log_usage, settings::IngestSettings, telemetry};
-use postrider_core::{intake::Intake, publish::Publisher};
+use postrider_core::{intake::Intake, publish::Publisher, receive::Receiver};
 use postrider_ingest::{Ingest, handed_over};
 use postrider_web::serve_with;
 
@@ -22,7 +22,9 @@ async fn main() -> Result<(), Error> {
     let publisher = Arc::new(publisher.with_rate(settings.publish_rate));
     let rejects = aws.reject_queue(&settings.rejects_url);
     let intake = Arc::new(Intake::new(Arc::clone(&publisher), rejects, settings.event_map));
-    let ingest = Arc::new(Ingest::new(publisher, aws.keys(&settings.keyring), System));
+    let keys = aws.keys(&settings.keyring);
+    let receiver = Receiver::new(aws.config_table(&settings.config_table), keys.clone(), System);
+    let ingest = Arc::new(Ingest::new(publisher, receiver, keys, System));
     let meter = aws.meter().clone();
     let requests = service_fn(move |request: Request| {
         let (ingest, meter) = (Arc::clone(&ingest), meter.clone());

@@ -35,8 +35,9 @@ pub fn respond(result: Result<Answer, Problem>) -> Response<Body> {
     };
     let mut response = Response::new(if body.is_empty() { Body::Empty } else { Body::Text(body) });
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let is_empty = response.body().is_empty();
     let headers = response.headers_mut();
-    if status != 204 {
+    if !is_empty {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     if let Some(wait) = retry_after {

@@ -1,4 +1,4 @@
-//! The config table: applications, endpoints and event types.
+//! The config table: applications, endpoints, event types and sources.
 //!
 //! | item | pk | sk | attributes |
 //! | --- | --- | --- | --- |
@@ -10,6 +10,9 @@
 //! | application's uid | `org_…` | `uid#<uid>` | `id` |
 //! | event type | `org_…` | `type#<name>` | `doc`, `rev` |
 //! | what the organization has settled | `org_…` | `settings` | `doc`, `rev` |
+//! | source | `src_…` | `source` | `doc`, `rev` |
+//! | source in its organization | `org_…#sources` | `src_…` | |
+//! | source's uid | `org_…#sources` | `uid#<uid>` | `id` |
 //!
 //! A partition's order (`app` < `ep_` < `gone#` < `uid#`) lets publishing read an application and its endpoints by one
 //! query. Every write states the revision it replaces; what belongs together is written in one transaction.
@@ -19,6 +22,7 @@ mod endpoints;
 mod event_types;
 mod rows;
 mod settings;
+mod sources;
 
 use aws_sdk_dynamodb::Client;
 use postrider_core::{

@@ -23,7 +23,7 @@
 //! | `POSTRIDER_CONSENT_ORIGIN` | a name, as whom receivers are asked for their consent | `postrider` | api |
 //! | `POSTRIDER_DISABLE_AFTER_SECONDS` | seconds without a success, 3,600–7,776,000 | 432,000 | delivery |
 //! | `POSTRIDER_EVENT_TYPE_HEADER` | header name | `webhook-event-type` | delivery |
-//! | `POSTRIDER_API_URL` | URL of the API, for confirmations | required | delivery |
+//! | `POSTRIDER_API_URL` | URL of the API, for confirmations and sources | required | delivery, api |
 //! | `POSTRIDER_RELEASES_PER_SECOND` | held deliveries of an endpoint, 1–1,000 | 10 | scheduler |
 //! | `POSTRIDER_LOG` | `error`, `warn`, `info`, `debug`, `trace` or `off` | `info` | all |
 //!
@@ -122,6 +122,8 @@ pub struct ApiSettings {
     pub consent_origin: String,
     /// `POSTRIDER_QUEUE_URL`, `POSTRIDER_RETRY_QUEUE_URL`, `POSTRIDER_JOB_QUEUE_URL`.
     pub queues: QueueUrls,
+    /// `POSTRIDER_API_URL`.
+    pub api_url: String,
     /// `POSTRIDER_LOG`.
     pub log: LogLevel,
 }
@@ -213,6 +215,7 @@ impl ApiSettings {
             extra_ca_pem: source.optional("POSTRIDER_EXTRA_CA_PEM"),
             consent_origin: source.optional("POSTRIDER_CONSENT_ORIGIN").unwrap_or_else(|| "postrider".to_owned()),
             queues: source.queues()?,
+            api_url: source.required("POSTRIDER_API_URL")?,
             log: source.log()?,
         })
     }

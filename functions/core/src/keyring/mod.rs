@@ -3,9 +3,9 @@
 //! Its text is JSON: `{"current": "k1", "k1": "<at least 32 random characters>"}`. To rotate, add `k2` and make it
 //! current: new seals and tokens use it, and what `k1` made still opens until `k1` is removed.
 //!
-//! Sealing is AES-256-GCM with the endpoint's id and the kind of the secret as associated data, so that a sealed secret
-//! that is copied to another endpoint, or taken for one of another kind, does not open. The nonce is random: 96 bits are
-//! safe for far more seals than endpoints exist.
+//! Sealing is AES-256-GCM with the id of the secret's owner (an endpoint, a source) and the kind of the secret as associated
+//! data, so that a sealed secret that is copied to another owner, or taken for one of another kind, does not open. The
+//! nonce is random: 96 bits are safe for far more seals than endpoints exist.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -17,7 +17,7 @@ use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
 use crate::{
-    ids::EndpointId,
+    ids::{EndpointId, Id},
     secret::{KeyType, SigningSecret},
 };
 
@@ -47,7 +47,7 @@ pub enum KeyError {
     /// Sealed or signed with a root key that is not in the keyring (any more, or yet: it may have been cached).
     #[error("the keyring has no key named {0}")]
     UnknownKey(String),
-    /// Wrong key, wrong endpoint, or altered.
+    /// Wrong key, wrong owner, or altered.
     #[error("the sealed secret does not open")]
     Broken,
 }
@@ -107,27 +107,21 @@ impl Keyring {
         opened.ok_or(KeyError::Broken)
     }
 
-    /// Seals a password or a token with which one endpoint's requests are authenticated.
-    pub fn seal_text(&self, text: &str, endpoint: EndpointId, nonce: [u8; NONCE_LEN]) -> Result<Sealed, KeyError> {
-        self.close(Kind::Text, text.as_bytes(), endpoint, nonce)
+    /// Seals a password, a token or a third party's secret, with which requests from or to its owner are authenticated.
+    pub fn seal_text(&self, text: &str, owner: impl Id, nonce: [u8; NONCE_LEN]) -> Result<Sealed, KeyError> {
+        self.close(Kind::Text, text.as_bytes(), owner, nonce)
     }
 
-    /// Opens a password or a token that was sealed for that endpoint.
-    pub fn open_text(&self, sealed: &Sealed, endpoint: EndpointId) -> Result<String, KeyError> {
+    /// Opens what was sealed as a text for that owner.
+    pub fn open_text(&self, sealed: &Sealed, owner: impl Id) -> Result<String, KeyError> {
         if sealed.kind != Kind::Text {
             return Err(KeyError::Broken);
         }
-        String::from_utf8(self.reopen(sealed, endpoint)?).map_err(|_| KeyError::Broken)
+        String::from_utf8(self.reopen(sealed, owner)?).map_err(|_| KeyError::Broken)
     }
 
-    fn close(
-        &self,
-        kind: Kind,
-        secret: &[u8],
-        endpoint: EndpointId,
-        nonce: [u8; NONCE_LEN],
-    ) -> Result<Sealed, KeyError> {
-        let aad = kind.bound_to(endpoint);
+    fn close(&self, kind: Kind, secret: &[u8], owner: impl Id, nonce: [u8; NONCE_LEN]) -> Result<Sealed, KeyError> {
+        let aad = kind.bound_to(owner);
         let payload = Payload { msg: secret, aad: aad.as_bytes() };
         let sealed = self.cipher(&self.current)?.encrypt(&Nonce::from(nonce), payload);
         let mut bytes = nonce.to_vec();
@@ -135,9 +129,9 @@ impl Keyring {
         Ok(Sealed { key: self.current.clone(), kind, bytes })
     }
 
-    fn reopen(&self, sealed: &Sealed, endpoint: EndpointId) -> Result<Vec<u8>, KeyError> {
+    fn reopen(&self, sealed: &Sealed, owner: impl Id) -> Result<Vec<u8>, KeyError> {
         let (nonce, bytes) = sealed.bytes.split_first_chunk::<NONCE_LEN>().ok_or(KeyError::Broken)?;
-        let aad = sealed.kind.bound_to(endpoint);
+        let aad = sealed.kind.bound_to(owner);
         let payload = Payload { msg: bytes, aad: aad.as_bytes() };
         self.cipher(&sealed.key)?.decrypt(&Nonce::from(*nonce), payload).map_err(|_| KeyError::Broken)
     }
@@ -156,7 +150,7 @@ impl fmt::Debug for Keyring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{Id as _, Ksuid};
+    use crate::ids::Ksuid;
 
     const ONE: &str = r#"{"current":"k1","k1":"0123456789abcdef0123456789abcdef"}"#;
     const TWO: &str =

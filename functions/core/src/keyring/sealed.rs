@@ -5,7 +5,7 @@ use std::fmt;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::ids::EndpointId;
+use crate::ids::Id;
 
 /// What a sealed secret is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +34,8 @@ impl Kind {
     }
 
     /// The associated data.
-    pub(super) fn bound_to(self, endpoint: EndpointId) -> String {
-        format!("{}{endpoint}", self.prefix())
+    pub(super) fn bound_to(self, owner: impl Id) -> String {
+        format!("{}{owner}", self.prefix())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Management: applications, endpoints with their headers and secrets, and event types.
+//! Management: applications, endpoints with their headers and secrets, event types, and sources.
 //!
 //! Whoever creates something brings its id, so that a repeated request makes the same thing once: if it stands
 //! already under that id, it is the answer. Whoever changes something states the revision it replaces; if somebody
@@ -36,6 +36,10 @@ mod new_endpoint;
 mod secrets;
 mod settings;
 mod shown;
+mod source_in;
+mod source_out;
+mod source_secrets;
+mod sources;
 mod target_url;
 mod telling;
 #[cfg(test)]
@@ -50,6 +54,9 @@ pub use import::{ImportIn, ImportOut};
 pub use secrets::{Rotation, SecretOut};
 pub use settings::{SettingsIn, SettingsOut, SettingsPatch};
 pub use shown::{ApplicationOut, EndpointOut, EndpointRow, EventTypeOut, TypeName};
+pub use source_in::SourceIn;
+pub use source_out::SourceOut;
+pub use source_secrets::SourceRotation;
 
 /// How often a change is made again on what somebody else has written meanwhile.
 const TRIES: usize = 5;

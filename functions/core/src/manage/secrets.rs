@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Manager, TRIES, audit, busy, endpoint_in};
 use crate::{
-    entity::{Endpoint, OldSecret},
+    entity::{Endpoint, OldSecret, Secrets},
     find,
     ids::EndpointId,
     keyring::Sealed,
@@ -20,10 +20,10 @@ use crate::{
     token::Caller,
 };
 
-/// Old keys that still sign.
+/// Old keys that still count.
 const MOST_OLD: usize = 10;
 const LONGEST_GRACE_SECS: u32 = 604_800;
-const DEFAULT_GRACE_SECS: u32 = 86_400;
+pub(super) const DEFAULT_GRACE_SECS: u32 = 86_400;
 
 /// The body of a rotation. Not `Debug`: it may hold a secret.
 #[derive(Clone, Deserialize)]
@@ -63,9 +63,7 @@ impl Rotation {
         let mut check = Check::default();
         let key = self.key.as_deref().and_then(|text| endpoint_in::secret(&mut check, "key", text));
         let grace = self.grace_period_seconds.unwrap_or(DEFAULT_GRACE_SECS);
-        if grace > LONGEST_GRACE_SECS {
-            check.fail(&["body", "gracePeriodSeconds"], format!("must be 0 to {LONGEST_GRACE_SECS}"));
-        }
+        check_grace(&mut check, grace);
         let kind = self.delivery.as_ref().and_then(|delivery| delivery.key_type);
         if key.as_ref().is_some_and(|key| kind.is_some_and(|kind| kind != key.key_type())) {
             check.fail(&["body", "delivery", "keyType"], "is not the kind of the key that was given");
@@ -108,7 +106,7 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
             let now = self.ambient.now();
             new.secrets.old.retain(|old| old.expires_at > now);
             self.forget(&mut new, &key).await?;
-            replace(&mut new, sealed.clone(), now, wanted.grace)?;
+            replace(&mut new.secrets, sealed.clone(), now, wanted.grace)?;
             if self.replace_endpoint(caller, &mut new, &old).await? {
                 audit!("endpoint.secret.rotated", caller, app = %app, endpoint = %old.id);
                 self.tell(Subject::from(&application).endpoint_updated(&new)).await;
@@ -158,9 +156,17 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
     }
 }
 
-fn replace(endpoint: &mut Endpoint, key: Sealed, now: Time, grace: Duration) -> Result<(), Problem> {
-    let before = std::mem::replace(&mut endpoint.secrets.current, key);
-    let old = &mut endpoint.secrets.old;
+/// The old key may go on for at most a week.
+pub(super) fn check_grace(check: &mut Check, seconds: u32) {
+    if seconds > LONGEST_GRACE_SECS {
+        check.fail(&["body", "gracePeriodSeconds"], format!("must be 0 to {LONGEST_GRACE_SECS}"));
+    }
+}
+
+/// Puts a key in place of the current one, which counts among the old ones until its grace ends.
+pub(super) fn replace(secrets: &mut Secrets, key: Sealed, now: Time, grace: Duration) -> Result<(), Problem> {
+    let before = std::mem::replace(&mut secrets.current, key);
+    let old = &mut secrets.old;
     if grace.is_zero() {
         return Ok(());
     }

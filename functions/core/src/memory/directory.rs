@@ -197,7 +197,7 @@ impl State {
 }
 
 /// Of rows in ascending order of their keys.
-fn select<T>(rows: impl DoubleEndedIterator<Item = (String, T)>, scan: &Scan) -> Vec<T> {
+pub(super) fn select<T>(rows: impl DoubleEndedIterator<Item = (String, T)>, scan: &Scan) -> Vec<T> {
     let beyond =
         |key: &str| scan.after.as_deref().is_none_or(|after| if scan.ascending { key > after } else { key < after });
     let rows = rows.filter(|(key, _)| beyond(key)).map(|(_, row)| row);

@@ -14,7 +14,7 @@ use crate::{
     confirm::Confirmation,
     delivery::{self, Delivery},
     entity::{Application, Endpoint, EventType, Settings},
-    ids::{AppId, AttemptId, EndpointId, Id as _, Ksuid, MessageId, OrgId, TaskId},
+    ids::{AppId, AttemptId, EndpointId, Id as _, Ksuid, MessageId, OrgId, SourceId, TaskId},
     job::Job,
     keyring::Keyring,
     message::Message,
@@ -24,12 +24,14 @@ use crate::{
         Record, Recovery, Saved, Scan, Span, Tasks, Unavailable, Valves,
     },
     recovery::{DeadKey, Task},
+    source::Source,
     time::Time,
 };
 
 mod directory;
 mod polling;
 mod publishing;
+mod sources;
 
 pub use polling::Log;
 
@@ -50,6 +52,8 @@ pub struct State {
     pub event_types: BTreeMap<(OrgId, String), EventType>,
     /// What organizations have settled.
     pub settings: BTreeMap<OrgId, Settings>,
+    /// Sources.
+    pub sources: BTreeMap<SourceId, Source>,
     /// Claims, expired ones too.
     pub claims: HashMap<ClaimKey, Claim>,
     /// Messages, expired ones too.

@@ -154,6 +154,15 @@ pub struct Page<T> {
     pub done: bool,
 }
 
+impl<T> Page<T> {
+    /// Changes its rows.
+    #[must_use]
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
+        let Self { data, iterator, prev_iterator, done } = self;
+        Page { data: data.into_iter().map(change).collect(), iterator, prev_iterator, done }
+    }
+}
+
 /// Reads a page of a list that is shown in ascending or descending order.
 pub async fn page<L: List>(list: &L, ask: Ask<L::Key>, ascending: bool) -> Result<Page<L::Row>, Problem> {
     if ask.limit == 0 {

@@ -69,6 +69,17 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// What a third party has sent: a JSON object is the payload, anything else a raw one of its content type.
+    pub(crate) fn received(event_type: String, body: &'a str, content_type: Option<&str>) -> Self {
+        let object: Option<&'a RawValue> = serde_json::from_str(body).ok();
+        if let Some(object) = object.filter(|value| value.get().starts_with('{')) {
+            return Self::new(event_type, None, object);
+        }
+        let content_type = content_type.filter(|text| is_content_type(text)).map(Value::from);
+        let raw = Raw { raw_payload: Some(body.to_owned()), headers: None, content_type };
+        Self { transformations_params: Some(raw), ..Self::new(event_type, None, empty()) }
+    }
+
     /// Checks every rule of the contract.
     pub fn check(&self) -> Result<(), Problem> {
         let mut check = Check::default();
@@ -111,6 +122,11 @@ impl<'a> Draft<'a> {
         let is_plain = given == JSON && text.starts_with('{') && json.is_some_and(|value| value.get() == text);
         (text, (!is_plain).then(|| given.to_owned()))
     }
+}
+
+/// What stands beside a raw payload.
+fn empty() -> &'static RawValue {
+    serde_json::from_str("{}").unwrap_or(RawValue::NULL)
 }
 
 impl Raw {

@@ -7,6 +7,7 @@ mod founding;
 mod intake;
 mod publish;
 mod rate;
+mod receive;
 mod tell;
 mod work;
 mod world;

@@ -11,16 +11,17 @@ use std::{
 use postrider_core::{
     claim::{Claim, ClaimKey},
     entity::{Application, Endpoint, EventType, Settings},
-    ids::{AppId, EndpointId, Id as _, Ksuid, MessageId, OrgId},
+    ids::{AppId, EndpointId, Id as _, Ksuid, MessageId, OrgId, SourceId},
     job::Job,
     memory::Memory,
     message::{Content, Envelope, Message},
     poll::Arrival,
     ports::{
         Ambient, Audience, Claims, FanOuts, FanPage, Jobs, Messages, Outbox, Paces, Parcel, Reject, Rejects,
-        Reservation, Saved, Slots, Subscribers, Unavailable,
+        Reservation, Saved, Scan, Slots, Sources, Subscribers, Unavailable,
     },
     publish::Publisher,
+    source::Source,
     time::Time,
 };
 
@@ -231,6 +232,28 @@ impl Subscribers for World {
     async fn definition(&self, org: &OrgId, name: &str) -> Result<Option<EventType>, Unavailable> {
         self.side().looked.1 += 1;
         self.call(self.0.memory.definition(org, name)).await
+    }
+}
+
+impl Sources for World {
+    async fn source(&self, id: SourceId) -> Result<Option<Source>, Unavailable> {
+        self.call(self.0.memory.source(id)).await
+    }
+
+    async fn source_id(&self, org: &OrgId, uid: &str) -> Result<Option<SourceId>, Unavailable> {
+        self.call(self.0.memory.source_id(org, uid)).await
+    }
+
+    async fn sources(&self, org: &OrgId, scan: &Scan) -> Result<Vec<Source>, Unavailable> {
+        self.call(self.0.memory.sources(org, scan)).await
+    }
+
+    async fn save_source(&self, new: &Source, old: Option<&Source>) -> Result<Saved, Unavailable> {
+        self.call(self.0.memory.save_source(new, old)).await
+    }
+
+    async fn delete_source(&self, old: &Source) -> Result<Saved, Unavailable> {
+        self.call(self.0.memory.delete_source(old)).await
     }
 }
 

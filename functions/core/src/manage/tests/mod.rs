@@ -25,6 +25,7 @@ mod import;
 mod manner;
 mod secrets;
 mod settings;
+mod sources;
 mod telling;
 mod trying_anew;
 
