@@ -10,23 +10,27 @@ use axum::{
     Router,
     body::Body,
     extract::State,
+    middleware::from_fn,
     response::{IntoResponse as _, Response},
 };
 use http::{Request, Uri, uri::PathAndQuery};
 use lambda_http::{Service, service_fn};
 use percent_encoding::percent_decode_str;
 use postrider_core::{
+    access::{Access, Door},
     confirming::Confirmer,
     history::History,
     manage::Manager,
-    outbound::Sender,
-    ports::{Ambient, Confirming, Directory, Jobs, Keys, Outbox, Recovery, Tasks},
+    outbound::{Fetcher, Sender},
+    ports::{Ambient, Confirming, Directory, Jobs, Keys, Outbox, Recovery, Revocations, Tasks},
     problem::Problem,
     recovery::Recoveries,
 };
 
 mod applications;
 mod attempts;
+mod audit;
+mod auth;
 mod call;
 mod confirm;
 mod endpoints;
@@ -35,6 +39,7 @@ mod health;
 mod messages;
 mod not_built;
 mod recovery;
+mod rights;
 
 use call::Refusal;
 
@@ -42,8 +47,8 @@ use call::Refusal;
 pub trait Parts: Send + Sync + 'static {
     /// Applications, endpoints and event types.
     type Directory: Directory + 'static;
-    /// Messages, claims and deliveries.
-    type Record: Recovery + Tasks + Confirming + 'static;
+    /// Messages, claims, deliveries and revocations.
+    type Record: Recovery + Tasks + Confirming + Revocations + 'static;
     /// The root keys.
     type Keys: Keys + 'static;
     /// Time and randomness.
@@ -54,6 +59,8 @@ pub trait Parts: Send + Sync + 'static {
     type Jobs: Jobs + 'static;
     /// The delivery queues.
     type Outbox: Outbox + 'static;
+    /// Gets the keys of an issuer of tokens.
+    type Fetcher: Fetcher + 'static;
 }
 
 /// The API and what it runs on.
@@ -61,7 +68,7 @@ pub trait Parts: Send + Sync + 'static {
 pub struct Api<P: Parts> {
     /// Applications, endpoints and event types.
     pub directory: P::Directory,
-    /// Messages, claims and deliveries.
+    /// Messages, claims, deliveries and revocations.
     pub record: P::Record,
     /// The root keys.
     pub keys: P::Keys,
@@ -77,6 +84,10 @@ pub struct Api<P: Parts> {
     pub plain_http: bool,
     /// As whom receivers are asked for their consent.
     pub origin: String,
+    /// Lets callers in.
+    pub door: Door<P::Fetcher>,
+    /// Where customers find their portal.
+    pub portal_url: String,
 }
 
 type ManagerOn<'a, P> = Manager<
@@ -87,6 +98,9 @@ type ManagerOn<'a, P> = Manager<
     <P as Parts>::Sender,
     <P as Parts>::Jobs,
 >;
+
+type AccessOn<'a, P> =
+    Access<'a, <P as Parts>::Directory, <P as Parts>::Record, <P as Parts>::Keys, <P as Parts>::Fetcher>;
 
 /// What every handler gets.
 type Shared<P> = State<Arc<Api<P>>>;
@@ -101,6 +115,16 @@ impl<P: Parts> Api<P> {
             jobs: &self.jobs,
             plain_http: self.plain_http,
             origin: &self.origin,
+        }
+    }
+
+    fn access(&self) -> AccessOn<'_, P> {
+        Access {
+            directory: &self.directory,
+            revocations: &self.record,
+            keys: &self.keys,
+            door: &self.door,
+            portal_url: &self.portal_url,
         }
     }
 
@@ -142,11 +166,12 @@ fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
         .merge(event_types::routes())
         .merge(messages::routes())
         .merge(attempts::routes())
+        .merge(auth::routes())
         .merge(confirm::routes())
         .merge(health::routes())
         .merge(recovery::routes())
         .merge(not_built::routes());
-    Router::new().nest("/api/v1", v1)
+    Router::new().nest("/api/v1", v1).route_layer(from_fn(audit::log))
 }
 
 /// Without trailing slashes. A path that is no text names nothing.

@@ -177,6 +177,7 @@ id!(/** A subscription of an application. */ EndpointId "ep_");
 id!(/** A published event. */ MessageId "msg_");
 id!(/** One request made for a delivery. */ AttemptId "atmpt_");
 id!(/** Something done in the background. */ TaskId "qtask_");
+id!(/** A token of the API. */ TokenId "tok_");
 
 impl AttemptId {
     /// An attempt that began at `at`. Its last four bytes name the endpoint, so that the endpoint of an attempt is

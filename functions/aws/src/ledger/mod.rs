@@ -11,6 +11,7 @@
 //! | valve | `ep_…` | `valve` | `app`, `lane`, `due`, `touched`, `n`, `lock` |
 //! | rate | `app_…`, `ep_…` | `rate#deliveries#`, `rate#batches#`, `rate#publishing#` and the interval | `next` |
 //! | background task | `org_…` | `qtask_…` | `doc`, `rev` |
+//! | revocation | `org_…` | `revoked#token#tok_…`, `revoked#app#app_…`, `revoked#session#app_…#<id>` | `cuts`, `rev` |
 //! | listed attempt | `ep_…` | `atmpt_…` | `msg` |
 //!
 //! `expires` (seconds) is the table's TTL attribute; `DynamoDB` removes late. The index `due` (`lane`, `due`; keys only)
@@ -27,6 +28,7 @@ mod pages;
 mod parking;
 mod record;
 mod recovery;
+mod revocations;
 mod tasks;
 mod valves;
 

@@ -1,6 +1,6 @@
 //! Event types: their name is their key.
 //!
-//! Application tokens carry no feature flags, so they see only the types without one.
+//! An application's token shows only the types without a feature flag, and those whose flag it carries.
 
 use super::{EventTypeIn, EventTypeOut, EventTypePatch, Made, Manager, TRIES, TypeName, audit, busy, touched, written};
 use crate::{
@@ -24,8 +24,8 @@ pub struct EventTypesShown {
 }
 
 /// Whether the caller may see the type.
-pub(super) const fn is_visible(kind: &EventType, caller: &Caller) -> bool {
-    caller.app.is_none() || kind.feature_flag.is_none()
+pub(super) fn is_visible(kind: &EventType, caller: &Caller) -> bool {
+    caller.app.is_none() || kind.feature_flag.as_ref().is_none_or(|flag| caller.flags.contains(flag))
 }
 
 impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A, S, J> {

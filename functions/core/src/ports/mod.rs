@@ -11,6 +11,7 @@ mod publishing;
 mod queues;
 mod record;
 mod recovery;
+mod revocations;
 
 use std::{future::Future, time::Duration};
 
@@ -22,6 +23,7 @@ pub use publishing::{Claims, FanOuts, FanPage, Messages};
 pub use queues::{DeadLetter, Inbox, Jobs, LONGEST_DELAY, Outbox, Parcel, Reject, Rejects, Way};
 pub use record::{Confirming, Record, Span};
 pub use recovery::{DeadSpan, Recovery, Tasks};
+pub use revocations::Revocations;
 
 use crate::{ids::Ksuid, keyring::Keyring, time::Time};
 
