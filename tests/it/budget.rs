@@ -127,11 +127,20 @@ fn dollars(events: u32, usages: &[&Usage]) -> f64 {
     (requests + units + sum("sqs_requests") * 0.40) / f64::from(events)
 }
 
+/// What was revoked is remembered for half a minute.
+fn check_revocations(lines: &[Usage]) {
+    let reads = lines.iter().filter(|line| line.operation("DynamoDB.GetItem") > 0).count();
+    assert!(reads <= lines.len() / 3, "{reads} of {} requests have looked for revocations", lines.len());
+    println!("{reads} of {} requests have looked whether their token was revoked", lines.len());
+}
+
 fn check_ingest(lines: &[Usage]) {
     for line in lines {
+        // Whether the token was revoked: now and then.
+        let looks = u32::try_from(line.operation("DynamoDB.GetItem")).unwrap_or(u32::MAX);
         let keys = u32::try_from(line.operation("DynamoDB.PutItem")).unwrap_or(u32::MAX) - 1;
         assert!(keys <= 1 && line.operation("DynamoDB.Query") == 1, "{line:?}");
-        assert!(line.is("dynamodb_requests", 2 + keys), "{line:?}");
+        assert!(looks <= 1 && line.is("dynamodb_requests", 2 + keys + looks), "{line:?}");
         // An event to forty endpoints takes four batches of ten, and its list of endpoints a second write unit.
         let alone = line.is("sqs_requests", 1) && line.is("write_units", 1 + keys);
         let many = line.is("sqs_requests", 4) && (line.is("write_units", 1) || line.is("write_units", 2));
@@ -204,6 +213,7 @@ async fn a_delivered_event_stays_within_the_budget() -> Result<()> {
     let attempts = usages(&stack, "delivery", "attempted", SINGLES + KEYED).await?;
     assert!(attempts.iter().all(|line| line.is("status", 200)), "the receiver did not answer: {attempts:?}");
     check_ingest(&ingest);
+    check_revocations(&ingest);
     check_delivery(&delivery);
 
     let keyed: Vec<_> = ingest.iter().filter(|line| line.operation("DynamoDB.PutItem") == 2).collect();
