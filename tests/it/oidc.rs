@@ -25,7 +25,7 @@ async fn stack(name: &str, issuer: &str) -> Result<Stack> {
 }
 
 /// Good claims of a producer and operator, with others in their place.
-fn claims(issuer: &str, others: Value) -> Value {
+fn claims(issuer: &str, others: &Value) -> Value {
     let mut all = json!({
         "iss": issuer, "aud": AUDIENCE, "sub": "producer@example", "iat": now(), "nbf": now(), "exp": now() + 3_600,
         "https://claims.example/org": "org_oidc", "scope": "openid postrider:publish postrider:manage",
@@ -50,20 +50,20 @@ async fn tokens_of_the_issuer_count_and_no_others() -> Result<()> {
     issuer.publish(&signers.iter().collect::<Vec<_>>());
     let (stack, url) = (stack("oidc", &issuer.url()).await?, issuer.url());
     for signer in &signers {
-        let token = signer.token(&claims(&url, json!({})))?;
+        let token = signer.token(&claims(&url, &json!({})))?;
         assert_eq!(statuses(&stack, &token).await?, (200, 404), "{}", signer.algorithm());
     }
     let [rsa, ..] = &signers;
-    let good = claims(&url, json!({}));
+    let good = claims(&url, &json!({}));
     let (head, other) = (json!({"alg": "RS256", "kid": "rsa"}), Signer::rsa("rsa")?);
     let none = rsa.token_with(&json!({"alg": "none", "kid": "rsa"}), &good)?;
     let (unsigned, _) = none.rsplit_once('.').unwrap_or_default();
     for (why, token) in [
-        ("another issuer", rsa.token(&claims(&url, json!({"iss": "https://evil.example"})))?),
-        ("another audience", rsa.token(&claims(&url, json!({"aud": ["https://other.example"]})))?),
-        ("expired", rsa.token(&claims(&url, json!({"exp": now() - 120})))?),
-        ("not yet", rsa.token(&claims(&url, json!({"nbf": now() + 600})))?),
-        ("no organization", rsa.token(&claims(&url, json!({"https://claims.example/org": "acme"})))?),
+        ("another issuer", rsa.token(&claims(&url, &json!({"iss": "https://evil.example"})))?),
+        ("another audience", rsa.token(&claims(&url, &json!({"aud": ["https://other.example"]})))?),
+        ("expired", rsa.token(&claims(&url, &json!({"exp": now() - 120})))?),
+        ("not yet", rsa.token(&claims(&url, &json!({"nbf": now() + 600})))?),
+        ("no organization", rsa.token(&claims(&url, &json!({"https://claims.example/org": "acme"})))?),
         ("HS256 with the public key", rsa.confused(&good)),
         ("none", format!("{unsigned}.")),
         ("none, signed", none.clone()),
@@ -85,7 +85,7 @@ async fn tokens_of_the_issuer_count_and_no_others() -> Result<()> {
 
 /// A token lets do what its scopes say, for the application that it names.
 async fn scopes_and_names(stack: &Stack, signer: &Signer, url: &str) -> Result<()> {
-    let with = |others: Value| signer.token(&claims(url, others));
+    let with = |others: Value| signer.token(&claims(url, &others));
     for (scopes, expected) in [("postrider:read", (200, 403)), ("postrider:publish", (403, 404)), ("read", (403, 403))]
     {
         assert_eq!(statuses(stack, &with(json!({ "scope": scopes }))?).await?, expected, "{scopes}");
@@ -113,7 +113,7 @@ async fn scopes_and_names(stack: &Stack, signer: &Signer, url: &str) -> Result<(
 async fn rotation(stack: &Stack, issuer: &Issuer) -> Result<()> {
     let new = Signer::ed("new")?;
     issuer.publish(&[&new]);
-    let token = new.token(&claims(&issuer.url(), json!({})))?;
+    let token = new.token(&claims(&issuer.url(), &json!({})))?;
     eventually("the new key counts", || async { Ok((statuses(stack, &token).await? == (200, 404)).then_some(())) })
         .await
 }
@@ -123,7 +123,7 @@ async fn while_the_issuer_is_away_callers_are_asked_to_come_again() -> Result<()
     // A server that is not there any more.
     let url = Issuer::start()?.url();
     let stack = stack("oidc-away", &url).await?;
-    let token = Signer::ed("a")?.token(&claims(&url, json!({})))?;
+    let token = Signer::ed("a")?.token(&claims(&url, &json!({})))?;
     assert_eq!(statuses(&stack, &token).await?, (503, 503));
     let reply = stack.api(&token).get("/app").await?;
     reply.assert_refused(503, "unavailable");

@@ -16,6 +16,7 @@ pub(crate) fn needed(method: &Method, route: &str) -> Option<Scope> {
         _ if reads => Some(Scope::Read),
         ["app", "*", "msg"] | ["app", "*", "msg", "batch"] => Some(Scope::Publish),
         ["app", "*", "msg", "*", "endpoint", "*", "resend"]
+        | ["app", "*", "dead-letter", "redrive"]
         | ["app", "*", "endpoint", "*", "recover" | "replay-missing" | "send-example" | "diagnose"] => {
             Some(Scope::Attempt)
         }

@@ -213,7 +213,7 @@ async fn a_token_lets_do_what_its_scopes_say() {
         for (method, path, ..) in OPERATIONS.into_iter().filter(|(_, path, ..)| *path != "/health") {
             let shows = method == "GET" && !path.ends_with("/secret");
             let allowed = path == "/auth/logout" || scope == "manage" || (scope == "read" && shows);
-            // A body that does not fit: nothing is changed, and rights are looked at first.
+            // Rights are looked at before the body, which fits nothing.
             let seen = client.call(method, path, "[").await;
             assert_eq!(seen.status != 403, allowed, "{method} {path} with {scope}: {}", seen.text);
             assert!(allowed || seen.json()["code"] == "insufficient access", "{}", seen.text);

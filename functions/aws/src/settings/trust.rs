@@ -11,7 +11,8 @@ const ORGANIZATION: &str = "POSTRIDER_OIDC_ORGANIZATION";
 pub(super) fn read(source: Source<'_>) -> Result<Option<Trust>, InvalidSetting> {
     let Some(issuer) = source.optional(ISSUER) else { return Ok(None) };
     let plain_http = source.optional("POSTRIDER_ALLOWED_NETWORKS").is_some();
-    if !issuer.starts_with("https://") && !(plain_http && issuer.starts_with("http://")) {
+    let is_reachable = issuer.starts_with("https://") || (plain_http && issuer.starts_with("http://"));
+    if !is_reachable {
         let rule = "must be an https URL (http only where POSTRIDER_ALLOWED_NETWORKS is set)";
         return Err(InvalidSetting::Invalid(ISSUER, rule.to_owned()));
     }

@@ -1,8 +1,8 @@
 //! Access tokens of another issuer (OAuth 2.0, `OpenID` Connect), so that producers and operators need no tokens of ours.
 //!
 //! A token is a JWT signed by the issuer (RFC 7519, RFC 9068). It counts if
-//! - its algorithm is one of the issuer's key ([`keys`]): RS256/384/512, PS256/384/512, ES256, ES384 or EdDSA (Ed25519).
-//!   Never HS*, which would take a public key for a secret, and never `none`;
+//! - its algorithm is one of the issuer's key ([`keys`]): RS256/384/512, PS256/384/512, ES256, ES384 or `EdDSA`
+//!   (Ed25519). Never HS*, which would take a public key for a secret, and never `none`;
 //! - its `typ` is `at+jwt`, `JWT` or absent, it has no `crit` header (RFC 7515, section 4.1.11), and it is not bound to a
 //!   key that we do not ask for (`cnf`, RFC 7800);
 //! - `iss` is exactly the issuer, `aud` is or holds the audience, `exp` has not passed, nor does `nbf` lie ahead, by more

@@ -21,7 +21,7 @@ pub(super) struct Key {
     pub(super) kid: Option<String>,
     /// The algorithms that this kind of key has, or the one that it is for.
     algorithms: Vec<Algorithm>,
-    key: DecodingKey,
+    public: DecodingKey,
 }
 
 impl Key {
@@ -30,7 +30,7 @@ impl Key {
     }
 
     pub(super) fn key(&self) -> DecodingKey {
-        self.key.clone()
+        self.public.clone()
     }
 }
 
@@ -58,6 +58,6 @@ fn key(jwk: &Jwk) -> Option<Key> {
         algorithms.retain(|alg| KeyAlgorithm::from(*alg) == only);
     }
     let usable = signs && verifies && !algorithms.is_empty();
-    let key = DecodingKey::from_jwk(jwk).ok().filter(|_| usable)?;
-    Some(Key { kid: common.key_id.clone(), algorithms, key })
+    let public = DecodingKey::from_jwk(jwk).ok().filter(|_| usable)?;
+    Some(Key { kid: common.key_id.clone(), algorithms, public })
 }
