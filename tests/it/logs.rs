@@ -31,6 +31,10 @@ async fn logs_hold_no_payload_no_secret_and_no_token() -> Result<()> {
     let wrong = json!({"eventType": "input-marker !", "payload": "input-marker"});
     assert_eq!(tenant.api.post(&messages, &wrong).await?.status, 422);
     assert_eq!(tenant.api.with_token(Some("token-marker")).get("/app").await?.status, 401);
+    let portal = tenant.api.post(&format!("/auth/app-portal-access/{}", tenant.app), &json!({})).await?.json();
+    assert!(portal["token"].as_str().is_some_and(|token| token.starts_with("eyJ")), "{portal}");
+    let revoked = tenant.api.post("/auth/token/revoke", &json!({"token": portal["token"]})).await?;
+    assert_eq!(revoked.status, 204, "{}", revoked.text);
     let rotation = json!({"key": "whsec_c2VjcmV0LW1hcmtlci1zZWNyZXQtbWFya2VyLXNlY3JldA=="});
     let rotate = format!("/app/{}/endpoint/{}/secret/rotate", tenant.app, endpoint.id);
     assert_eq!(tenant.api.post(&rotate, &rotation).await?.status, 204);

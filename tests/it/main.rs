@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "what was measured is printed")]
 
+mod access;
 mod addresses;
 mod authorization;
 mod bad_input;
@@ -29,6 +30,7 @@ mod logs;
 mod manage;
 mod manner;
 mod misbehaving;
+mod oidc;
 mod operational;
 mod paging;
 mod policies;

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use postrider_core::{
+    ids::Ksuid,
     keyring::Keyring,
     time::Time,
     token::{Caller, mint},
@@ -28,13 +29,14 @@ async fn is_kept_out(api: &Api, headers: &[(&str, &str)], why: &str) -> Result<(
     Ok(())
 }
 
-fn ago(secs: i64) -> Time {
+/// The name of a token that was made so long ago.
+fn ago(secs: i64) -> Ksuid {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-    Time::from_secs(i64::try_from(now.as_secs()).unwrap_or_default() - secs)
+    Ksuid::floor(Time::from_secs(i64::try_from(now.as_secs()).unwrap_or_default() - secs))
 }
 
 fn organization() -> Caller {
-    Caller { org: "org_tokens".parse().expect("an organization's id"), app: None }
+    Caller::organization("org_tokens".parse().expect("an organization's id"))
 }
 
 #[tokio::test]
@@ -114,7 +116,7 @@ async fn furnished(stack: &Stack, name: &str) -> Result<Tenant> {
 }
 
 /// What an application's own token may do, with the status; 403 is a matter for the organization.
-const RIGHTS: [(&str, &str, &str, u16); 34] = [
+const RIGHTS: [(&str, &str, &str, u16); 37] = [
     ("GET", "/app", "", 403),
     ("POST", "/app", r#"{"name":"B"}"#, 403),
     ("GET", "/app/{}", "", 200),
@@ -147,6 +149,9 @@ const RIGHTS: [(&str, &str, &str, u16); 34] = [
     ("PATCH", "/event-type/t", "{}", 403),
     ("DELETE", "/event-type/t", "", 403),
     ("POST", "/auth/app-portal-access/{}", "{}", 403),
+    ("POST", "/auth/app/{}/expire-all", "{}", 403),
+    ("POST", "/auth/token", "{}", 403),
+    ("POST", "/auth/token/revoke", r#"{"id":"tok_2tAbcdefghijklmnopqrstuvwxy"}"#, 403),
     ("GET", "/health", "", 200),
     ("GET", "/health/ping", "", 204),
 ];

@@ -7,6 +7,7 @@
 mod cli;
 mod endpoints;
 mod http;
+mod issuer;
 mod killing;
 mod ledger;
 mod producer;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 pub use cli::{Cli, Running, Said, cli_folder};
 pub use http::{Api, Reply};
+pub use issuer::{Issuer, Signer};
 pub use ledger::Parked;
 pub use producer::Accepted;
 pub use queues::DeadLetter;

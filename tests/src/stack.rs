@@ -17,6 +17,7 @@ use postrider_core::{
 };
 use postrider_local::{
     ACCESS_KEY, Binaries, Deployment, Emulator, Listener, Name, Options, Progress, Proxy, REGION, build_functions,
+    ksuid,
 };
 use svix::api::{Svix, SvixOptions};
 use tokio::sync::Mutex;
@@ -146,7 +147,12 @@ impl Stack {
     pub fn token_for(&self, org: &str, app: Option<&str>, lifetime: Duration) -> String {
         let org: OrgId = org.parse().expect("an organization's id");
         let app: Option<AppId> = app.map(|app| app.parse().expect("an application's id"));
-        token::mint(&self.keyring, &Caller { org, app }, now(), lifetime).expect("mints")
+        self.mint(&Caller { app, ..Caller::organization(org) }, lifetime)
+    }
+
+    /// A token with just those rights.
+    pub fn mint(&self, caller: &Caller, lifetime: Duration) -> String {
+        token::mint(&self.keyring, caller, ksuid().expect("an id"), lifetime).expect("mints")
     }
 
     /// A new organization with an application, and a receiver of its own.

@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
-    extract::FromRequest,
+    extract::{FromRequest, MatchedPath},
     response::{IntoResponse, Response},
 };
 use http::{Request, request};
@@ -12,7 +12,7 @@ use postrider_core::{ids::Ksuid, manage::Made, ports::Ambient as _, problem::Pro
 use postrider_web::{Answer, Keyed, Query, authenticate, idempotency_key, json, once, respond, within_limit};
 use serde::{Deserialize, Serialize};
 
-use crate::{Api, Parts};
+use crate::{Api, Parts, audit::Actor, rights};
 
 /// An authenticated request.
 pub(crate) struct Call {
@@ -27,13 +27,26 @@ impl<P: Parts> FromRequest<Arc<Api<P>>> for Call {
 
     async fn from_request(request: Request<Body>, api: &Arc<Api<P>>) -> Result<Self, Refusal> {
         let (head, body) = request.into_parts();
-        let caller = authenticate(&api.keys, &head.headers, api.ambient.now()).await?;
+        let caller = let_in(api, &head).await?;
         // It is in memory already: a function gets its whole event at once.
         let unreadable = |_| Problem::refused(400, "generic_error", "The request's body could not be read");
         let body = to_bytes(body, usize::MAX).await.map_err(unreadable)?;
         within_limit(&body)?;
         Ok(Self { caller, query: Query::parse(head.uri.query()), head, body })
     }
+}
+
+/// The caller, if they have the scope that the operation needs.
+async fn let_in<P: Parts>(api: &Api<P>, head: &request::Parts) -> Result<Caller, Problem> {
+    let caller = authenticate(&api.door, &api.keys, &api.record, &head.headers, api.ambient.now()).await?;
+    if let Some(actor) = head.extensions.get::<Actor>() {
+        actor.is(&caller);
+    }
+    let route = head.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    if let Some(scope) = rights::needed(&head.method, route) {
+        caller.must_have(scope)?;
+    }
+    Ok(caller)
 }
 
 impl Call {

@@ -10,25 +10,29 @@ use axum::{
     Router,
     body::Body,
     extract::State,
+    middleware::from_fn,
     response::{IntoResponse as _, Response},
 };
 use http::{Request, Uri, uri::PathAndQuery};
 use lambda_http::{Service, service_fn};
 use percent_encoding::percent_decode_str;
 use postrider_core::{
+    access::{Access, Door},
     confirming::Confirmer,
     example::Examples,
     history::History,
     manage::Manager,
-    outbound::Sender,
+    outbound::{Fetcher, Sender},
     poll::Poller,
-    ports::{Ambient, Confirming, Directory, Jobs, Keys, Outbox, Polling, Recovery, Sources, Tasks},
+    ports::{Ambient, Confirming, Directory, Jobs, Keys, Outbox, Polling, Recovery, Revocations, Sources, Tasks},
     problem::Problem,
     recovery::Recoveries,
 };
 
 mod applications;
 mod attempts;
+mod audit;
+mod auth;
 mod call;
 mod confirm;
 mod endpoints;
@@ -40,6 +44,7 @@ mod not_built;
 mod organization;
 mod pollers;
 mod recovery;
+mod rights;
 mod sources;
 
 use call::Refusal;
@@ -48,8 +53,8 @@ use call::Refusal;
 pub trait Parts: Send + Sync + 'static {
     /// Applications, endpoints, event types and sources.
     type Directory: Directory + Sources + 'static;
-    /// Messages, claims and deliveries.
-    type Record: Recovery + Tasks + Confirming + Polling + 'static;
+    /// Messages, claims, deliveries and revocations.
+    type Record: Recovery + Tasks + Confirming + Polling + Revocations + 'static;
     /// The root keys.
     type Keys: Keys + 'static;
     /// Time and randomness.
@@ -60,6 +65,8 @@ pub trait Parts: Send + Sync + 'static {
     type Jobs: Jobs + 'static;
     /// The delivery queues.
     type Outbox: Outbox + 'static;
+    /// Gets the keys of an issuer of tokens.
+    type Fetcher: Fetcher + 'static;
 }
 
 /// The API and what it runs on.
@@ -67,7 +74,7 @@ pub trait Parts: Send + Sync + 'static {
 pub struct Api<P: Parts> {
     /// Applications, endpoints and event types.
     pub directory: P::Directory,
-    /// Messages, claims and deliveries.
+    /// Messages, claims, deliveries and revocations.
     pub record: P::Record,
     /// The root keys.
     pub keys: P::Keys,
@@ -85,6 +92,10 @@ pub struct Api<P: Parts> {
     pub origin: String,
     /// Where this API is, for the URLs of sources.
     pub url: String,
+    /// Lets callers in.
+    pub door: Door<P::Fetcher>,
+    /// Where customers find their portal.
+    pub portal_url: String,
 }
 
 type ManagerOn<'a, P> = Manager<
@@ -95,6 +106,9 @@ type ManagerOn<'a, P> = Manager<
     <P as Parts>::Sender,
     <P as Parts>::Jobs,
 >;
+
+type AccessOn<'a, P> =
+    Access<'a, <P as Parts>::Directory, <P as Parts>::Record, <P as Parts>::Keys, <P as Parts>::Fetcher>;
 
 /// What every handler gets.
 type Shared<P> = State<Arc<Api<P>>>;
@@ -109,6 +123,16 @@ impl<P: Parts> Api<P> {
             jobs: &self.jobs,
             plain_http: self.plain_http,
             origin: &self.origin,
+        }
+    }
+
+    fn access(&self) -> AccessOn<'_, P> {
+        Access {
+            directory: &self.directory,
+            revocations: &self.record,
+            keys: &self.keys,
+            door: &self.door,
+            portal_url: &self.portal_url,
         }
     }
 
@@ -160,13 +184,14 @@ fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
         .merge(messages::routes())
         .merge(attempts::routes())
         .merge(pollers::routes())
+        .merge(auth::routes())
         .merge(confirm::routes())
         .merge(health::routes())
         .merge(recovery::routes())
         .merge(organization::routes())
         .merge(sources::routes())
         .merge(not_built::routes());
-    Router::new().nest("/api/v1", v1)
+    Router::new().nest("/api/v1", v1).route_layer(from_fn(audit::log))
 }
 
 /// Without trailing slashes. A path that is no text names nothing.

@@ -2,6 +2,7 @@
 
 use postrider_api::{Api, Parts};
 use postrider_aws::{Aws, ConfigTable, Ledger, Queues, SecretKeys, System, settings::ApiSettings, telemetry};
+use postrider_core::access::{Door, oidc::Issuer};
 use postrider_egress::{AddressPolicy, Egress};
 
 struct OnAws;
@@ -14,13 +15,19 @@ impl Parts for OnAws {
     type Sender = Egress;
     type Jobs = Queues;
     type Outbox = Queues;
+    type Fetcher = Egress;
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     let settings = ApiSettings::from_env()?;
     telemetry::init(settings.log);
+    let extra_roots = settings.extra_ca_pem.as_deref().map(str::as_bytes);
     let policy = AddressPolicy::parse(&settings.allowed_networks)?;
+    let issuer = match settings.trust {
+        Some(trust) => Some(Issuer::new(trust, Egress::new(policy.clone(), extra_roots)?)),
+        None => None,
+    };
     let aws = Aws::connect().await;
     let queues = aws.queues(settings.queues);
     let api = Api::<OnAws> {
@@ -28,12 +35,14 @@ async fn main() -> Result<(), lambda_http::Error> {
         record: aws.ledger(&settings.ledger_table, &settings.config_table),
         keys: aws.keys(&settings.keyring),
         ambient: System,
-        sender: Egress::new(policy, settings.extra_ca_pem.as_deref().map(str::as_bytes))?,
+        sender: Egress::new(policy, extra_roots)?,
         jobs: queues.clone(),
         outbox: queues,
         plain_http: !settings.allowed_networks.trim().is_empty(),
         origin: settings.consent_origin,
         url: settings.api_url,
+        door: Door::new(issuer),
+        portal_url: settings.portal_url,
     };
     postrider_web::serve(api.into_service()).await
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    routing::{delete, get, post},
+    routing::{delete, get},
 };
 use postrider_core::problem::Problem;
 
@@ -18,9 +18,6 @@ pub(crate) fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
         .route("/app/{app}/endpoint/{endpoint}/stats", get(for_all))
         .route("/app/{app}/msg/{msg}/content", delete(for_organizations))
         .route("/app/{app}/msg/{msg}/attempt/{attempt}/content", delete(for_organizations))
-        .route("/auth/app-portal-access/{app}", post(for_organizations))
-        .route("/auth/dashboard-access/{app}", post(for_organizations))
-        .route("/auth/logout", post(logout))
 }
 
 async fn for_all(_call: Call) -> Outcome {
@@ -30,10 +27,6 @@ async fn for_all(_call: Call) -> Outcome {
 async fn for_organizations(call: Call) -> Outcome {
     call.caller.must_be_organization()?;
     for_all(call).await
-}
-
-async fn logout() -> Outcome {
-    Err(not_built("Tokens cannot be revoked; they expire").into())
 }
 
 fn not_built(detail: &'static str) -> Problem {

@@ -6,7 +6,8 @@
 //! error carries a response: items hold payloads and sealed secrets.
 //!
 //! - [`ConfigTable`]: `Directory`, `Subscribers`, `Sources`
-//! - [`Ledger`]: `Claims`, `Messages`, `FanOuts`, `Record`, `Paces`, `Deliveries`, `Valves`, `Parking`, `Confirming`
+//! - [`Ledger`]: `Claims`, `Messages`, `FanOuts`, `Record`, `Paces`, `Deliveries`, `Valves`, `Parking`, `Confirming`,
+//!   `Recovery`, `Tasks`, `Polling`, `Revocations`
 //! - [`Queues`]: `Outbox`, `Inbox`, `Jobs`; [`RejectQueue`]: `Rejects`
 //! - [`SecretKeys`]: `Keys`; [`System`]: `Ambient`
 

@@ -21,7 +21,9 @@ pub fn init(LogLevel(level): LogLevel) {
     let targets = Targets::new()
         .with_default(LevelFilter::WARN)
         .with_target("lambda_runtime", level.min(LevelFilter::INFO))
-        .with_target("postrider", level);
+        .with_target("postrider", level)
+        // Who has changed what is told at every level.
+        .with_target("audit", LevelFilter::INFO);
     // Fails if a subscriber is set already, as in tests: then that one is right.
     let _ = registry().with(lines).with(targets).try_init();
 }

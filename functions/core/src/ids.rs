@@ -178,6 +178,7 @@ id!(/** A published event. */ MessageId "msg_");
 id!(/** One request made for a delivery. */ AttemptId "atmpt_");
 id!(/** Something done in the background. */ TaskId "qtask_");
 id!(/** A URL of ours for one third-party sender. */ SourceId "src_");
+id!(/** A token of the API. */ TokenId "tok_");
 
 impl AttemptId {
     /// An attempt that began at `at`. Its last four bytes name the endpoint, so that the endpoint of an attempt is

@@ -9,6 +9,7 @@
 //! - A delivery is recorded before its queue message is acknowledged ([`deliver`]), so a crash repeats, never loses.
 //! - Secrets leave [`keyring`] only to sign, or through the call that exists to reveal them.
 
+pub mod access;
 pub mod authorize;
 pub mod blob;
 pub mod claim;

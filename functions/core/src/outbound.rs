@@ -99,6 +99,31 @@ pub trait Sender: Send + Sync {
     fn send(&self, request: Outbound) -> impl Future<Output = Exchange> + Send;
 }
 
+/// Why a document could not be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unfetched {
+    /// There was no answer.
+    #[error("{0}")]
+    Fault(#[from] Fault),
+    /// The answer was not 200.
+    #[error("the answer was {0}")]
+    Status(u16),
+    /// It was longer than it may be, broke off, or is not UTF-8.
+    #[error("the document was too long, broke off, or was not text")]
+    Unreadable,
+}
+
+/// Gets documents from servers that the operator has named.
+pub trait Fetcher: Send + Sync {
+    /// The text at an absolute `http` or `https` URL: all of it, at most `limit` bytes, within `timeout`.
+    fn fetch(
+        &self,
+        url: &str,
+        limit: usize,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<String, Unfetched>> + Send;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

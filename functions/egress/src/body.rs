@@ -18,6 +18,18 @@ pub(crate) async fn read(mut response: Response, deadline: Instant) -> String {
     text(&body)
 }
 
+/// All of it, if it is text and no longer than the limit.
+pub(crate) async fn whole(mut response: Response, limit: usize) -> Option<String> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.ok()? {
+        if chunk.len() > limit - body.len() {
+            return None;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    String::from_utf8(body).ok()
+}
+
 /// U+FFFD is longer than the byte it stands for: cut again, between characters.
 fn text(body: &[u8]) -> String {
     let mut text = String::from_utf8_lossy(body).into_owned();

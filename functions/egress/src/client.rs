@@ -2,8 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use postrider_core::outbound::{Answer, Exchange, Fault, KEPT_HEADERS, Outbound, Sender};
-use reqwest::{Certificate, Client, ClientBuilder, Response, Url, header::HeaderMap, redirect::Policy};
+use postrider_core::outbound::{Answer, Exchange, Fault, Fetcher, KEPT_HEADERS, Outbound, Sender, Unfetched};
+use reqwest::{
+    Certificate, Client, ClientBuilder, Request, Response, Url,
+    header::{ACCEPT, HeaderMap},
+    redirect::Policy,
+};
 use tokio::time::{Instant, timeout};
 use url::Host;
 
@@ -31,7 +35,7 @@ const HEADER_LIMIT: u32 = 32 * 1024;
 /// Of a response header that is kept.
 const VALUE_LIMIT: usize = 1024;
 
-/// The [`Sender`] over real sockets. Cheap to share; made once per process, for its connection pool.
+/// The [`Sender`] and the [`Fetcher`] over real sockets. Cheap to share; made once per process, for its connection pool.
 #[derive(Debug)]
 pub struct Egress {
     https: Lane,
@@ -75,10 +79,13 @@ impl Egress {
     /// Until the response's headers.
     async fn respond(&self, outbound: Outbound) -> Result<Response, Fault> {
         let url = Url::parse(&outbound.url).map_err(|_| Fault::Invalid)?;
-        let client = self.client(&url)?;
-        let host = url.host_str().unwrap_or_default().to_owned();
-        let request = request::build(client, url, outbound)?;
-        client.execute(request).await.map_err(|error| {
+        let request = request::build(self.client(&url)?, url, outbound)?;
+        self.execute(request).await
+    }
+
+    async fn execute(&self, request: Request) -> Result<Response, Fault> {
+        let host = request.url().host_str().unwrap_or_default().to_owned();
+        self.client(request.url())?.execute(request).await.map_err(|error| {
             let fault = fault::classify(&error);
             // Without the URL: it may hold credentials.
             let cause = fault::chain(&error.without_url());
@@ -114,6 +121,24 @@ impl Sender for Egress {
             Err(fault) => Err(fault),
         };
         Exchange { duration, result }
+    }
+}
+
+impl Fetcher for Egress {
+    async fn fetch(&self, url: &str, limit: usize, time: Duration) -> Result<String, Unfetched> {
+        timeout(time, self.document(url, limit)).await.unwrap_or(Err(Fault::Timeout.into()))
+    }
+}
+
+impl Egress {
+    async fn document(&self, url: &str, limit: usize) -> Result<String, Unfetched> {
+        let url = Url::parse(url).map_err(|_| Fault::Invalid)?;
+        let request = self.client(&url)?.get(url).header(ACCEPT, "application/json").build();
+        let response = self.execute(request.map_err(|_| Fault::Invalid)?).await?;
+        match response.status().as_u16() {
+            200 => body::whole(response, limit).await.ok_or(Unfetched::Unreadable),
+            status => Err(Unfetched::Status(status)),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The only crate that talks to customers' servers.
 //!
-//! [`Egress`] implements [`postrider_core::outbound::Sender`]: one request, and a typed outcome. What it guarantees:
+//! [`Egress`] implements [`postrider_core::outbound::Sender`]: one request, and a typed outcome; and, for documents of
+//! servers that the operator trusts, [`postrider_core::outbound::Fetcher`]. What it guarantees:
 //! - **It cannot be turned against its own network.** The [`AddressPolicy`] is asked about the addresses that are
 //!   then connected to (no second lookup in between), and about IP literals, which no resolver sees.
 //! - **A server cannot make it hold more than a bounded number of bytes**, of headers or of body, nor longer than the

@@ -14,13 +14,15 @@ use lambda_http::{
 };
 use percent_encoding::percent_decode_str;
 use postrider_core::{
+    access::Door,
     claim::fingerprint,
     history::message_out,
-    ports::{Ambient, Claims, Jobs, Keys, Messages, Outbox, Paces, Sources, Subscribers},
+    outbound::Fetcher,
+    ports::{Ambient, Claims, Jobs, Keys, Messages, Outbox, Paces, Revocations, Sources, Subscribers},
     problem::{Problem, from_json},
     publish::{Draft, Publisher, Repeatable},
     receive::Receiver,
-    token::Caller,
+    token::{Caller, Scope},
 };
 use postrider_web::{Answer, Keyed, Query, authenticate, idempotency_key, json, respond, within, within_limit};
 
@@ -33,11 +35,13 @@ pub use inputs::handed_over;
 
 /// What the function works with.
 #[derive(Debug)]
-pub struct Ingest<D, L, Q, K, A> {
+pub struct Ingest<D, L, Q, A, K, R, F> {
     publisher: Arc<Publisher<D, L, Q, A>>,
     receiver: Receiver<D, K, A>,
-    keys: K,
     ambient: A,
+    keys: K,
+    revocations: R,
+    door: Door<F>,
 }
 
 /// What a path asks for.
@@ -47,17 +51,27 @@ enum Route<'a> {
     Bulk(Cow<'a, str>),
 }
 
-impl<D, L, Q, K, A> Ingest<D, L, Q, K, A>
+impl<D, L, Q, A, K, R, F> Ingest<D, L, Q, A, K, R, F>
 where
     D: Subscribers + Sources,
     L: Claims + Messages + Paces,
     Q: Outbox + Jobs,
-    K: Keys,
     A: Ambient,
+    K: Keys,
+    R: Revocations,
+    F: Fetcher,
 {
-    /// Publishes with this publisher, for callers whose tokens these keys signed, and for the senders of sources.
-    pub const fn new(publisher: Arc<Publisher<D, L, Q, A>>, receiver: Receiver<D, K, A>, keys: K, ambient: A) -> Self {
-        Self { publisher, receiver, keys, ambient }
+    /// Publishes with this publisher, for callers whom the door lets in: with tokens that these keys signed, for example,
+    /// and that were not revoked; and for the senders of sources.
+    pub const fn new(
+        publisher: Arc<Publisher<D, L, Q, A>>,
+        receiver: Receiver<D, K, A>,
+        ambient: A,
+        keys: K,
+        revocations: R,
+        door: Door<F>,
+    ) -> Self {
+        Self { publisher, receiver, ambient, keys, revocations, door }
     }
 
     /// Answers one request.
@@ -76,9 +90,18 @@ where
         })
     }
 
+    /// Nothing is done here for anybody who may not publish.
+    async fn caller(&self, request: &Request) -> Result<Caller, Problem> {
+        let (headers, now) = (request.headers(), self.ambient.now());
+        let caller = authenticate(&self.door, &self.keys, &self.revocations, headers, now).await?;
+        caller.must_be_organization()?;
+        caller.must_have(Scope::Publish)?;
+        Ok(caller)
+    }
+
     async fn publish(&self, app: &str, request: &Request) -> Result<Answer, Problem> {
         let with_content = with_content(request)?;
-        let caller = self.organization(request).await?;
+        let caller = self.caller(request).await?;
         let body = within_limit(request.body())?;
         let draft: Draft<'_> = from_json(body)?;
         let repeatable = repeatable(&caller, request, body)?;
@@ -93,7 +116,7 @@ where
 
     async fn publish_in_bulk(&self, app: &str, request: &Request) -> Result<Answer, Problem> {
         let with_content = with_content(request)?;
-        let caller = self.organization(request).await?;
+        let caller = self.caller(request).await?;
         let body = within(request.body(), BULK_BODY_LIMIT)?;
         let drafts = bulk::read(body)?;
         let repeatable = repeatable(&caller, request, body)?;
@@ -101,12 +124,6 @@ where
         let accepted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         tracing::info!(app, accepted, refused = outcomes.len() - accepted, "published in bulk");
         bulk::answer(&outcomes, with_content)
-    }
-
-    async fn organization(&self, request: &Request) -> Result<Caller, Problem> {
-        let caller = authenticate(&self.keys, request.headers(), self.ambient.now()).await?;
-        caller.must_be_organization()?;
-        Ok(caller)
     }
 }
 

@@ -4,7 +4,16 @@ use std::{convert::Infallible, sync::Arc};
 
 use lambda_http::{Error, Request, service_fn};
 use postrider_aws::{Aws, System, log_usage, settings::IngestSettings, telemetry};
-use postrider_core::{intake::Intake, publish::Publisher, receive::Receiver};
+use postrider_core::{
+    access::{
+        Door,
+        oidc::{Issuer, Trust},
+    },
+    intake::Intake,
+    publish::Publisher,
+    receive::Receiver,
+};
+use postrider_egress::{AddressPolicy, Egress};
 use postrider_ingest::{Ingest, handed_over};
 use postrider_web::serve_with;
 
@@ -13,18 +22,16 @@ async fn main() -> Result<(), Error> {
     let settings = IngestSettings::from_env()?;
     telemetry::init(settings.log);
     let aws = Aws::connect().await;
-    let publisher = Publisher::new(
-        aws.config_table(&settings.config_table),
-        aws.ledger(&settings.ledger_table, &settings.config_table),
-        aws.queues(settings.queues),
-        System,
-    );
+    let ledger = aws.ledger(&settings.ledger_table, &settings.config_table);
+    let publisher =
+        Publisher::new(aws.config_table(&settings.config_table), ledger.clone(), aws.queues(settings.queues), System);
     let publisher = Arc::new(publisher.with_rate(settings.publish_rate));
     let rejects = aws.reject_queue(&settings.rejects_url);
     let intake = Arc::new(Intake::new(Arc::clone(&publisher), rejects, settings.event_map));
     let keys = aws.keys(&settings.keyring);
     let receiver = Receiver::new(aws.config_table(&settings.config_table), keys.clone(), System);
-    let ingest = Arc::new(Ingest::new(publisher, receiver, keys, System));
+    let door = door(settings.trust, &settings.allowed_networks, settings.extra_ca_pem.as_deref())?;
+    let ingest = Arc::new(Ingest::new(publisher, receiver, System, keys, ledger, door));
     let meter = aws.meter().clone();
     let requests = service_fn(move |request: Request| {
         let (ingest, meter) = (Arc::clone(&ingest), meter.clone());
@@ -43,4 +50,11 @@ async fn main() -> Result<(), Error> {
         }
     })
     .await
+}
+
+/// The issuer of other tokens is all that this function talks to besides AWS; it has no HTTP client without one.
+fn door(trust: Option<Trust>, networks: &str, extra_ca_pem: Option<&str>) -> Result<Door<Egress>, Error> {
+    let Some(trust) = trust else { return Ok(Door::new(None)) };
+    let egress = Egress::new(AddressPolicy::parse(networks)?, extra_ca_pem.map(str::as_bytes))?;
+    Ok(Door::new(Some(Issuer::new(trust, egress))))
 }

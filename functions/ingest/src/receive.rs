@@ -17,13 +17,13 @@ pub(crate) fn source(path: &str) -> Option<&str> {
     (!segment.is_empty() && !segment.contains('/')).then_some(segment)
 }
 
-impl<D, L, Q, K, A> Ingest<D, L, Q, K, A>
+impl<D, L, Q, A, K, R, F> Ingest<D, L, Q, A, K, R, F>
 where
     D: Subscribers + Sources,
     L: Claims + Messages + Paces,
     Q: Outbox + Jobs,
-    K: Keys,
     A: Ambient,
+    K: Keys,
 {
     /// Answers a sender. 200 where others would be answered 202: some take nothing else for success.
     pub(crate) async fn receive(&self, source: &str, request: &Request) -> Response<Body> {

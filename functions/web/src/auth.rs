@@ -2,19 +2,23 @@
 
 use http::{HeaderMap, header};
 use postrider_core::{
-    ports::Keys,
+    access::Door,
+    outbound::Fetcher,
+    ports::{Keys, Revocations},
     problem::Problem,
     time::Time,
-    token::{self, Caller, unauthenticated},
+    token::{Caller, unauthenticated},
 };
 
-/// Checks the token. Whoever it names is believed until it expires.
-pub async fn authenticate<K: Keys>(keys: &K, headers: &HeaderMap, now: Time) -> Result<Caller, Problem> {
-    let token = bearer(headers)?;
-    // A text that is no token at all is not worth a look at the keyring.
-    let key = token::key_name(token).ok_or_else(|| unauthenticated("Invalid token"))?;
-    let keyring = keys.keyring(Some(&key)).await?;
-    token::verify(&keyring, token, now)
+/// Lets in whoever the token names.
+pub async fn authenticate<K: Keys, R: Revocations, F: Fetcher>(
+    door: &Door<F>,
+    keys: &K,
+    revocations: &R,
+    headers: &HeaderMap,
+    now: Time,
+) -> Result<Caller, Problem> {
+    door.admit(keys, revocations, bearer(headers)?, now).await
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
@@ -38,7 +42,12 @@ mod tests {
     use std::time::Duration;
 
     use http::HeaderValue;
-    use postrider_core::keyring::Keyring;
+    use postrider_core::{
+        ids::Ksuid,
+        keyring::Keyring,
+        memory::{Memory, Offline},
+        token,
+    };
 
     use super::*;
 
@@ -49,20 +58,23 @@ mod tests {
     }
 
     fn caller() -> Caller {
-        Caller { org: "org_a".parse().expect("org"), app: None }
+        Caller::organization("org_a".parse().expect("org"))
     }
 
+    /// Who is let in, without what they have shown.
     async fn status(values: &[&str]) -> Result<Caller, u16> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(header::AUTHORIZATION, HeaderValue::from_str(value).expect("header"));
         }
-        authenticate(&ring(), &headers, NOW).await.map_err(|problem| problem.status())
+        let door = Door::<Offline>::new(None);
+        let caller = authenticate(&door, &ring(), &Memory::default(), &headers, NOW).await;
+        caller.map(|caller| Caller { token: None, ..caller }).map_err(|problem| problem.status())
     }
 
     #[tokio::test]
     async fn one_good_token_is_let_in_whatever_the_case_of_the_scheme() {
-        let token = token::mint(&ring(), &caller(), NOW, Duration::from_mins(1)).expect("token");
+        let token = token::mint(&ring(), &caller(), Ksuid::floor(NOW), Duration::from_mins(1)).expect("token");
         for scheme in ["Bearer", "bearer", "BEARER "] {
             assert_eq!(status(&[&format!("{scheme} {token}")]).await, Ok(caller()), "{scheme}");
         }

@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     fn keyed(body: &str) -> Keyed {
-        let caller = Caller { org: "org_a".parse().expect("org"), app: None };
+        let caller = Caller::organization("org_a".parse().expect("org"));
         Keyed::new(&caller, "key", "POST", "/api/v1/app", "", body.as_bytes())
     }
 
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn an_applications_token_does_not_find_the_answers_of_the_organization() {
-        let org = Caller { org: "org_a".parse().expect("org"), app: None };
+        let org = Caller::organization("org_a".parse().expect("org"));
         let app = Caller { app: Some("app_2tAbcdefghijklmnopqrstuvwxy".parse().expect("app")), ..org.clone() };
         let key = |caller| Keyed::new(caller, "k", "POST", "/api/v1/app", "", b"{}").key;
         assert_ne!(key(&org), key(&app));

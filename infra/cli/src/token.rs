@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use postrider_core::{
-    ids::{AppId, OrgId},
+    ids::{AppId, Ksuid, OrgId},
     keyring::Keyring,
     token::{self, Caller},
 };
@@ -36,8 +36,11 @@ impl MintToken {
         let keyring = read(&self.keyring).await?;
         let keyring = Keyring::parse(&keyring).map_err(|error| Failure::Failed(error.to_string()))?;
         let (now, lifetime) = (now(), DAY * self.days);
+        let mut random = [0; 15];
+        getrandom::fill(&mut random).map_err(|error| Failure::Failed(format!("no randomness: {error}")))?;
         let (org, app) = (self.org.to_string(), self.app.map(|app| app.to_string()));
-        let token = token::mint(&keyring, &Caller { org: self.org, app: self.app }, now, lifetime);
+        let caller = Caller { app: self.app, ..Caller::organization(self.org) };
+        let token = token::mint(&keyring, &caller, Ksuid::new(now, random), lifetime);
         let token = token.map_err(|error| Failure::Failed(error.to_string()))?;
         let told = json!({ "token": token, "org": org, "app": app, "expiresAt": now.plus(lifetime) });
         session.console.result(&told, || token.clone())

@@ -28,7 +28,7 @@ mod venv;
 
 pub use binaries::{Binaries, FUNCTIONS, build_cli, build_functions};
 pub use emulator::{ACCESS_KEY, Emulator, Options, REGION};
-pub use mint::mint;
+pub use mint::{ksuid, mint};
 pub use processes::kill;
 pub use progress::{Progress, Step};
 pub use proxy::{DEFAULT_PORT, Listener, Proxy};

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use postrider_core::{
+    ids::Ksuid,
     keyring::Keyring,
     time::Time,
     token::{self, Caller},
@@ -11,11 +12,18 @@ use postrider_core::{
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// Makes a token for an organization (`org_…`, any of your choice). `keyring` is the text of the keyring's secret.
+/// Makes a token for an organization (`org_…`, any of your choice), which lets do everything there. `keyring` is the text
+/// of the keyring's secret.
 pub fn mint(keyring: &str, org: &str, days: u32) -> Result<String> {
     let keyring = Keyring::parse(keyring)?;
     let org = org.parse().with_context(|| format!("{org} is not org_ and letters, digits, '-', '_' or '.'"))?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let now = Time::from_secs(i64::try_from(now)?);
-    Ok(token::mint(&keyring, &Caller { org, app: None }, now, DAY * days)?)
+    Ok(token::mint(&keyring, &Caller::organization(org), ksuid()?, DAY * days)?)
+}
+
+/// A new identifier of now.
+pub fn ksuid() -> Result<Ksuid> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros();
+    let mut random = [0; 15];
+    getrandom::fill(&mut random).map_err(|error| anyhow!("the operating system gives no randomness: {error}"))?;
+    Ok(Ksuid::new(Time::from_micros(i64::try_from(now)?), random))
 }

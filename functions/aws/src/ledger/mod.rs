@@ -15,6 +15,7 @@
 //! | last segment of it | `ep_…` | `poll#2#tail` | the same; `n`, `last`, `rev` |
 //! | arrival at a poller | `ep_…` | `poll#3#msg_…` | `at` |
 //! | cursor of a poller's consumer | `ep_…` | `consumer#<name>` | `log`, `entry`, `after` |
+//! | revocation | `org_…` | `revoked#token#tok_…`, `revoked#app#app_…`, `revoked#session#app_…#<id>` | `cuts`, `rev` |
 //! | listed attempt | `ep_…` | `atmpt_…` | `msg` |
 //!
 //! `expires` (seconds) is the table's TTL attribute; `DynamoDB` removes late. The index `due` (`lane`, `due`; keys only)
@@ -32,6 +33,7 @@ mod parking;
 mod polling;
 mod record;
 mod recovery;
+mod revocations;
 mod tasks;
 mod valves;
 

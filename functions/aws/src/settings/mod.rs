@@ -18,23 +18,31 @@
 //! | `POSTRIDER_ATTEMPT_TIMEOUT_SECONDS` | seconds, 1–30 | 15 | delivery |
 //! | `POSTRIDER_PARK_AFTER_SECONDS` | seconds, 0–900 | 900 | delivery |
 //! | `POSTRIDER_MAX_RECEIVES` | receives, 1–1000 | 10 | delivery |
-//! | `POSTRIDER_ALLOWED_NETWORKS` | networks such as `127.0.0.0/8`, by comma | none | delivery, api |
-//! | `POSTRIDER_EXTRA_CA_PEM` | certificates as PEM | none | delivery, api |
+//! | `POSTRIDER_ALLOWED_NETWORKS` | networks such as `127.0.0.0/8`, by comma | none | ingest, delivery, api |
+//! | `POSTRIDER_EXTRA_CA_PEM` | certificates as PEM | none | ingest, delivery, api |
+//! | `POSTRIDER_PORTAL_URL` | URL of a portal, which gets the token in its fragment | `POSTRIDER_API_URL` | api |
+//! | `POSTRIDER_OIDC_ISSUER` | URL of an issuer whose access tokens count; `https`, or `http` where networks are allowed | none | ingest, api |
+//! | `POSTRIDER_OIDC_AUDIENCE` | what `aud` of its tokens must hold | required with an issuer | ingest, api |
+//! | `POSTRIDER_OIDC_ORGANIZATION` | `org_…`: all its tokens are of this one | one of the two is required with an issuer | ingest, api |
+//! | `POSTRIDER_OIDC_ORGANIZATION_CLAIM` | name of the claim that holds `org_…` | see above; it comes first | ingest, api |
+//! | `POSTRIDER_OIDC_APPLICATION_CLAIM` | name of the claim that holds `app_…` | none | ingest, api |
+//! | `POSTRIDER_OIDC_SCOPE_PREFIX` | what precedes `publish`, `manage`, `read` in its scopes | `postrider:` | ingest, api |
 //! | `POSTRIDER_CONSENT_ORIGIN` | a name, as whom receivers are asked for their consent | `postrider` | api |
 //! | `POSTRIDER_DISABLE_AFTER_SECONDS` | seconds without a success, 3,600–7,776,000 | 432,000 | delivery |
 //! | `POSTRIDER_EVENT_TYPE_HEADER` | header name | `webhook-event-type` | delivery |
-//! | `POSTRIDER_API_URL` | URL of the API, for confirmations and sources | required | delivery, api |
+//! | `POSTRIDER_API_URL` | URL of the API, for confirmations, sources and the portal | required | delivery, api |
 //! | `POSTRIDER_RELEASES_PER_SECOND` | held deliveries of an endpoint, 1–1,000 | 10 | scheduler |
 //! | `POSTRIDER_LOG` | `error`, `warn`, `info`, `debug`, `trace` or `off` | `info` | all |
 //!
 //! Region, credentials and endpoints are the SDK's own variables, which Lambda sets.
 
 mod source;
+mod trust;
 
 use std::time::Duration;
 
 use lambda_runtime::tracing::subscriber::filter::LevelFilter;
-use postrider_core::{intake::EventMap, retry::Schedule};
+use postrider_core::{access::oidc::Trust, intake::EventMap, retry::Schedule};
 
 use source::{Source, environment};
 
@@ -68,6 +76,12 @@ pub struct IngestSettings {
     pub rejects_url: String,
     /// `POSTRIDER_EVENTBRIDGE_ORGANIZATION`, `POSTRIDER_EVENTBRIDGE_APPLICATION`, `POSTRIDER_EVENTBRIDGE_TYPES`.
     pub event_map: EventMap,
+    /// `POSTRIDER_OIDC_…`.
+    pub trust: Option<Trust>,
+    /// `POSTRIDER_ALLOWED_NETWORKS`, as it is.
+    pub allowed_networks: String,
+    /// `POSTRIDER_EXTRA_CA_PEM`.
+    pub extra_ca_pem: Option<String>,
     /// `POSTRIDER_LOG`.
     pub log: LogLevel,
 }
@@ -124,6 +138,10 @@ pub struct ApiSettings {
     pub queues: QueueUrls,
     /// `POSTRIDER_API_URL`.
     pub api_url: String,
+    /// `POSTRIDER_PORTAL_URL`, or else `POSTRIDER_API_URL`.
+    pub portal_url: String,
+    /// `POSTRIDER_OIDC_…`.
+    pub trust: Option<Trust>,
     /// `POSTRIDER_LOG`.
     pub log: LogLevel,
 }
@@ -166,6 +184,9 @@ impl IngestSettings {
                 application: source.parsed("POSTRIDER_EVENTBRIDGE_APPLICATION")?.unwrap_or_default(),
                 types: source.parsed("POSTRIDER_EVENTBRIDGE_TYPES")?.unwrap_or_default(),
             },
+            trust: trust::read(source)?,
+            allowed_networks: source.optional("POSTRIDER_ALLOWED_NETWORKS").unwrap_or_default(),
+            extra_ca_pem: source.optional("POSTRIDER_EXTRA_CA_PEM"),
             log: source.log()?,
         })
     }
@@ -216,6 +237,11 @@ impl ApiSettings {
             consent_origin: source.optional("POSTRIDER_CONSENT_ORIGIN").unwrap_or_else(|| "postrider".to_owned()),
             queues: source.queues()?,
             api_url: source.required("POSTRIDER_API_URL")?,
+            portal_url: match source.optional("POSTRIDER_PORTAL_URL") {
+                Some(url) => url,
+                None => source.required("POSTRIDER_API_URL")?,
+            },
+            trust: trust::read(source)?,
             log: source.log()?,
         })
     }

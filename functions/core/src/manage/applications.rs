@@ -51,52 +51,11 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
             return Ok(made.map(Into::into));
         }
         let uid = new.uid.clone();
-        match self.insert_application(caller, new).await? {
+        match insert(self.directory, caller, new).await? {
             Some(app) => Ok(Made::Created(app.into())),
             None if get_if_exists => self.application_with(caller, uid.as_deref()).await.map(Made::Existing),
             None => Err(uid_taken()),
         }
-    }
-
-    /// One application, by id or uid; where there is none, it is created under `id` as `wanted` says, whose uid must be
-    /// what the path says. The rule for calls that bring an application along: `wanted` is checked whether it is used
-    /// or not, with its fields at `body.application`.
-    pub async fn application_or_new(
-        &self,
-        caller: &Caller,
-        id: Ksuid,
-        segment: &str,
-        wanted: Option<&ApplicationIn>,
-    ) -> Result<ApplicationOut, Problem> {
-        let mut check = Check::default();
-        check.nested("application", wanted.map_or(Ok(()), ApplicationIn::check));
-        check.finish()?;
-        match (find::application_if_any(self.directory, caller, segment).await?, wanted) {
-            (Some(found), _) => Ok(found.into()),
-            (None, None) => Err(Problem::not_found("Application")),
-            (None, Some(wanted)) => {
-                wanted.missing(&caller.org, id, segment)?;
-                self.create_application(caller, id, wanted, true).await.map(Made::into_inner)
-            }
-        }
-    }
-
-    /// Stores a new application; nothing if its uid is taken. What stands under its id is an earlier try's.
-    async fn insert_application(&self, caller: &Caller, new: Application) -> Result<Option<Application>, Problem> {
-        for _ in 0..TRIES {
-            match self.directory.save_application(&new, None).await? {
-                Saved::Done => {
-                    audit!("application.created", caller, app = %new.id);
-                    return Ok(Some(new));
-                }
-                Saved::UidTaken => return Ok(None),
-                Saved::Stale => {}
-            }
-            if let Some(own) = self.directory.application(new.id).await?.filter(|app| app.org == caller.org) {
-                return Ok(Some(own));
-            }
-        }
-        Err(busy())
     }
 
     async fn application_with(&self, caller: &Caller, uid: Option<&str>) -> Result<ApplicationOut, Problem> {
@@ -123,7 +82,7 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
                 if uid.is_none() {
                     return Err(Problem::not_found("Application"));
                 }
-                let created = self.insert_application(caller, body.create(&caller.org, id, uid)).await?;
+                let created = insert(self.directory, caller, body.create(&caller.org, id, uid)).await?;
                 return created.map(|app| Made::Created(app.into())).ok_or_else(uid_taken);
             };
             let mut new = old.clone();
@@ -181,6 +140,52 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
             }
         }
         Err(busy())
+    }
+}
+
+/// Stores a new application; nothing if its uid is taken. What stands under its id is an earlier try's.
+async fn insert<D: Directory>(
+    directory: &D,
+    caller: &Caller,
+    new: Application,
+) -> Result<Option<Application>, Problem> {
+    for _ in 0..TRIES {
+        match directory.save_application(&new, None).await? {
+            Saved::Done => {
+                audit!("application.created", caller, app = %new.id);
+                return Ok(Some(new));
+            }
+            Saved::UidTaken => return Ok(None),
+            Saved::Stale => {}
+        }
+        if let Some(own) = directory.application(new.id).await?.filter(|app| app.org == caller.org) {
+            return Ok(Some(own));
+        }
+    }
+    Err(busy())
+}
+
+/// The application that a path names; where there is none, it is created under `id` as `wanted` says, whose uid must be
+/// what the path says. The rule for calls that bring an application along: `wanted` is checked whether it is used or
+/// not, with its fields at `body.application`. Several calls at once make one.
+pub async fn application_or_new<D: Directory>(
+    directory: &D,
+    caller: &Caller,
+    id: Ksuid,
+    segment: &str,
+    wanted: Option<&ApplicationIn>,
+) -> Result<Application, Problem> {
+    caller.must_be_organization()?;
+    let mut check = Check::default();
+    check.nested("application", wanted.map_or(Ok(()), ApplicationIn::check));
+    check.finish()?;
+    if let Some(found) = find::application_if_any(directory, caller, segment).await? {
+        return Ok(found);
+    }
+    let Some(wanted) = wanted else { return Err(Problem::not_found("Application")) };
+    match insert(directory, caller, wanted.missing(&caller.org, id, segment)?).await? {
+        Some(made) => Ok(made),
+        None => find::application(directory, caller, segment).await,
     }
 }
 

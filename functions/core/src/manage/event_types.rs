@@ -1,6 +1,6 @@
 //! Event types: their name is their key.
 //!
-//! Application tokens carry no feature flags, so they see only the types without one.
+//! An application's token shows only the types without a feature flag, and those whose flag it carries.
 
 use super::{
     EventTypeIn, EventTypeOut, EventTypePatch, Made, Manager, TRIES, TypeName, audit, busy,
@@ -27,13 +27,17 @@ pub struct EventTypesShown {
 }
 
 /// Whether the caller may see the type.
-const fn is_visible(kind: &EventType, caller: &Caller) -> bool {
-    caller.app.is_none() || kind.feature_flag.is_none()
+pub(super) fn is_visible(kind: &EventType, caller: &Caller) -> bool {
+    is_flagged_for(kind.feature_flag.as_ref(), caller)
+}
+
+fn is_flagged_for(flag: Option<&String>, caller: &Caller) -> bool {
+    caller.app.is_none() || flag.is_none_or(|flag| caller.flags.contains(flag))
 }
 
 /// Whether the caller's endpoints can subscribe to the type.
-pub(super) const fn is_usable(kind: &EventTypeName, caller: &Caller) -> bool {
-    !kind.archived && (caller.app.is_none() || kind.feature_flag.is_none())
+pub(super) fn is_usable(kind: &EventTypeName, caller: &Caller) -> bool {
+    !kind.archived && is_flagged_for(kind.feature_flag.as_ref(), caller)
 }
 
 impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A, S, J> {

@@ -4,7 +4,8 @@
 //! already under that id, it is the answer. Whoever changes something states the revision it replaces; if somebody
 //! else was first, the change is made again on what stands now.
 //!
-//! Each change is logged in one line with ids, never with a secret or a header's value.
+//! The api function logs every change as it answers it (its `audit` module); here a line tells what came of it, at
+//! `debug`, with ids, never with a secret or a header's value.
 
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ mod telling;
 mod tests;
 
 pub use application_in::{ApplicationIn, ApplicationPatch};
+pub use applications::application_or_new;
 pub use endpoint_in::{EndpointIn, EndpointPatch};
 pub use event_type_in::{EventTypeIn, EventTypePatch};
 pub use event_types::EventTypesShown;
@@ -170,7 +172,7 @@ fn uid_of_put(given: &Given<String>, segment: &str, id_prefix: &str) -> Option<S
 macro_rules! audit {
     ($action:literal, $caller:expr, $($field:tt)*) => {{
         let caller: &$crate::token::Caller = $caller;
-        tracing::info!(action = $action, org = %caller.org, app_token = caller.app.is_some(), $($field)*, "Changed")
+        tracing::debug!(action = $action, org = %caller.org, app_token = caller.app.is_some(), $($field)*, "Changed")
     }};
 }
 use audit;

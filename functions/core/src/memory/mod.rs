@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::{
+    access::{Revocation, Revoked},
     claim::{Claim, ClaimKey},
     confirm::Confirmation,
     delivery::{self, Delivery},
@@ -18,10 +19,11 @@ use crate::{
     job::Job,
     keyring::Keyring,
     message::Message,
+    outbound::{Fault, Fetcher, Unfetched},
     poll::Arrival,
     ports::{
         Ambient, Claims, Confirming, DeadSpan, DeliveryKey, FanPage, Jobs, Keys, Messages, Outbox, Paced, Parcel,
-        Record, Recovery, Saved, Scan, Span, Tasks, Unavailable, Valves,
+        Record, Recovery, Revocations, Saved, Scan, Span, Tasks, Unavailable, Valves,
     },
     recovery::{DeadKey, Task},
     source::Source,
@@ -78,6 +80,8 @@ pub struct State {
     pub jobs: Vec<Job>,
     /// Deliveries that were queued.
     pub parcels: Vec<Parcel>,
+    /// What was revoked in each organization.
+    pub revoked: BTreeMap<(OrgId, Revoked), Revocation>,
 }
 
 impl Memory {
@@ -142,6 +146,38 @@ impl Outbox for Memory {
     async fn send(&self, parcels: &[Parcel]) -> Result<(), Unavailable> {
         self.state().parcels.extend_from_slice(parcels);
         Ok(())
+    }
+}
+
+/// Fetches nothing.
+#[derive(Debug)]
+pub struct Offline;
+
+impl Fetcher for Offline {
+    async fn fetch(&self, _url: &str, _limit: usize, _timeout: Duration) -> Result<String, Unfetched> {
+        Err(Unfetched::Fault(Fault::Connect))
+    }
+}
+
+impl Revocations for Memory {
+    async fn revocation(&self, org: &OrgId, of: &Revoked) -> Result<Option<Revocation>, Unavailable> {
+        Ok(self.state().revoked.get(&(org.clone(), of.clone())).cloned())
+    }
+
+    async fn save_revocation(
+        &self,
+        org: &OrgId,
+        of: &Revoked,
+        new: &Revocation,
+        old: Option<&Revocation>,
+    ) -> Result<bool, Unavailable> {
+        let revoked = &mut self.state().revoked;
+        let key = (org.clone(), of.clone());
+        let is_meant = revoked.get(&key).map(|standing| standing.rev) == old.map(|old| old.rev);
+        if is_meant {
+            revoked.insert(key, new.clone());
+        }
+        Ok(is_meant)
     }
 }
 

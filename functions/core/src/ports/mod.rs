@@ -12,6 +12,7 @@ mod publishing;
 mod queues;
 mod record;
 mod recovery;
+mod revocations;
 mod sources;
 
 use std::{future::Future, time::Duration};
@@ -25,6 +26,7 @@ pub use publishing::{Claims, FanOuts, FanPage, Messages};
 pub use queues::{DeadLetter, Inbox, Jobs, LONGEST_DELAY, Outbox, Parcel, Reject, Rejects, Way};
 pub use record::{Confirming, Record, Span};
 pub use recovery::{DeadSpan, Recovery, Tasks};
+pub use revocations::Revocations;
 pub use sources::Sources;
 
 use crate::{ids::Ksuid, keyring::Keyring, time::Time};

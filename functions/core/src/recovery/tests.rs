@@ -32,7 +32,7 @@ fn endpoint(n: u8) -> EndpointId {
 }
 
 fn caller() -> Caller {
-    Caller { org: "org_a".parse().expect("an organization"), app: None }
+    Caller::organization("org_a".parse().expect("an organization"))
 }
 
 fn message_id(n: u32) -> MessageId {
@@ -287,7 +287,7 @@ async fn a_resend_is_one_attempt_by_hand() {
 async fn tasks_are_their_organizations_and_disabled_endpoints_are_refused() {
     let world = World::new();
     let id = world.begin(What::Recover, since()).await.expect("begun");
-    let other = Caller { org: "org_b".parse().expect("an organization"), app: None };
+    let other = Caller::organization("org_b".parse().expect("an organization"));
     let shown = world.recoveries().task(&other, &id.to_string()).await;
     assert_eq!(shown.map(drop).map_err(|problem| problem.status()), Err(404));
     let another = AppId::from_ksuid(Ksuid::from_bytes([9; 20]));

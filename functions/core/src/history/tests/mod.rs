@@ -65,7 +65,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let caller = Caller { org: "org_a".parse().expect("org"), app: None };
+        let caller = Caller::organization("org_a".parse().expect("org"));
         let memory = Memory::default();
         let application = Application {
             id: app(),

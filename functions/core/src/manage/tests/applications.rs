@@ -6,7 +6,8 @@ async fn an_application_that_a_call_brings_along_is_made_where_there_is_none() {
     let world = World::new();
     let call = async |segment: &str, wanted: Option<&str>| {
         let wanted: Option<ApplicationIn> = wanted.map(read);
-        world.manager().application_or_new(&world.caller, world.id(), segment, wanted.as_ref()).await
+        let made = application_or_new(&world.memory, &world.caller, world.id(), segment, wanted.as_ref()).await;
+        made.map(ApplicationOut::from)
     };
     assert_eq!(status(&call("a", None).await), 404);
     assert_eq!(fields(call("a", Some(r#"{"name":"","uid":"a"}"#)).await), ["body.application.name"]);
@@ -61,7 +62,7 @@ async fn a_uid_is_unique_in_its_organization_only_and_free_after_deletion() {
     let body = r#"{"name":"A","uid":"a"}"#;
     world.application(body).await.expect("created");
     assert_eq!(status(&world.application(body).await), 409);
-    let elsewhere = Caller { org: "org_b".parse().expect("org"), app: None };
+    let elsewhere = Caller::organization("org_b".parse().expect("org"));
     let manager = world.manager();
     assert!(manager.create_application(&elsewhere, world.id(), &read(body), false).await.is_ok());
     manager.delete_application(&world.caller, "a").await.expect("deleted");
@@ -125,7 +126,7 @@ async fn other_organizations_and_other_applications_are_not_found() {
     for segment in ["b", &id(&other)] {
         assert_eq!(status(&manager.application(&token, segment).await), 404);
     }
-    let stranger = Caller { org: "org_b".parse().expect("org"), app: None };
+    let stranger = Caller::organization("org_b".parse().expect("org"));
     for segment in ["a", &id(&own), "a b", "app_", ""] {
         assert_eq!(status(&manager.application(&stranger, segment).await), 404, "{segment}");
     }

@@ -97,6 +97,9 @@ async fn lists_hide_archived_and_flagged_types_and_page_past_names_that_begin_wi
     assert_eq!(names(&world.caller, usual).await, ["--b", "-a", "d", "e"]);
     assert_eq!(names(&world.caller, everything).await, ["--b", "-a", "c", "d", "e"]);
     assert_eq!(names(&token, usual).await, ["--b", "-a", "e"]);
+    let flagged = Caller { flags: vec!["f".to_owned()], ..token.clone() };
+    assert_eq!(names(&flagged, usual).await, ["--b", "-a", "d", "e"]);
+    assert_eq!(status(&manager.event_type(&flagged, "d").await), 200);
     assert_eq!(status(&manager.event_type(&token, "d").await), 404);
     let back =
         manager.event_types(&world.caller, Ask::new(Some(1), Some("-d")).expect("ask"), usual).await.expect("page");

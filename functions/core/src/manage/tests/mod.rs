@@ -61,7 +61,7 @@ impl World {
             ring: ring.expect("keyring"),
             receiver: Receiver::default(),
             bench: Bench::at(Time::from_secs(1_800_000_000)),
-            caller: Caller { org: "org_a".parse().expect("org"), app: None },
+            caller: Caller::organization("org_a".parse().expect("org")),
         }
     }
 

@@ -105,7 +105,7 @@ async fn a_put_again_finds_what_it_made_and_another_organization_does_not() {
     same.as_object_mut().expect("an object").remove("uid");
     let put = world.put_source(&same).await.expect("replaced");
     assert_eq!((put["id"].clone(), put["uid"].clone()), (json!(before.id), json!("sender")));
-    let stranger = Caller { org: "org_b".parse().expect("org"), app: None };
+    let stranger = Caller::organization("org_b".parse().expect("org"));
     let id = before.id.to_string();
     let seen = world.manager().source(&stranger, &id).await.map_err(|problem| problem.status());
     assert_eq!(seen.err(), Some(404));

@@ -44,7 +44,7 @@ impl World {
         }));
         memory.state().applications.insert(app, application);
         memory.state().endpoints.insert((app, endpoint), poller);
-        let caller = Caller { org: "org_a".parse().expect("org"), app: None };
+        let caller = Caller::organization("org_a".parse().expect("org"));
         Self { memory, bench: Bench::at(START), caller, app, endpoint }
     }
 
@@ -142,7 +142,7 @@ async fn who_may_poll_what() {
         world.poller().poll(caller, app, endpoint, ask).await.map(drop).map_err(|problem| problem.status())
     };
     let own = Caller { app: Some(world.app), ..world.caller.clone() };
-    let other = Caller { org: "org_b".parse().expect("org"), app: None };
+    let other = Caller::organization("org_b".parse().expect("org"));
     assert_eq!(poll(&own, "app", "ep").await, Ok(()));
     assert_eq!(poll(&world.caller, "app", &world.endpoint.to_string()).await, Ok(()));
     assert_eq!(poll(&other, &world.app.to_string(), "ep").await, Err(404));
