@@ -59,7 +59,7 @@ impl<D: Directory, M: Messages, Q: Outbox> Examples<'_, D, M, Q> {
         let mut check = Check::default();
         check.name("eventType", &body.event_type);
         check.finish()?;
-        let endpoint = find::endpoint(self.directory, app.id, endpoint).await?;
+        let endpoint = find::receiver(self.directory, app.id, endpoint).await?;
         let payload = self.payload(caller, &body.event_type).await?;
         if endpoint.disabled {
             return Err(Problem::conflict("The endpoint is disabled: enable it, and send the example again"));
