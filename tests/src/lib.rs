@@ -5,6 +5,7 @@
 //! enforced, clients and verifiers are other people's.
 
 mod cli;
+mod document;
 mod endpoints;
 mod http;
 mod issuer;

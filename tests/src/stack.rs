@@ -22,7 +22,7 @@ use postrider_local::{
 use svix::api::{Svix, SvixOptions};
 use tokio::sync::Mutex;
 
-use crate::{Api, tenant::Tenant};
+use crate::{Api, document, tenant::Tenant};
 
 /// Parameters that every stack of the tests begins with: waits of seconds instead of hours.
 const BRISK: &[(&str, &str)] = &[("RetrySchedule", "1s,2s,3s"), ("AttemptTimeoutSeconds", "5")];
@@ -94,7 +94,7 @@ impl World {
         let all: Vec<_> = all.into_iter().collect();
         let deployment = self.emulator.deploy(name, template, &all, &self.binaries).await?;
         let keyring = Keyring::parse(&self.emulator.secret(deployment.output("KeyringArn")?).await?)?;
-        let proxy = Proxy::start(Listener::bind(0)?, deployment.output("ApiId")?, &self.emulator)?;
+        let proxy = Proxy::watched(Listener::bind(0)?, deployment.output("ApiId")?, &self.emulator, document::fits)?;
         Ok(Stack { deployment, keyring, proxy })
     }
 

@@ -1,26 +1,69 @@
 //! `/app`.
 
-use std::sync::Arc;
-
-use axum::{
-    Router,
-    extract::{Path, State},
-    routing::get,
-};
+use axum::extract::{Path, State};
 use postrider_core::{
-    manage::{ApplicationIn, ApplicationPatch},
+    ids::AppId,
+    manage::{ApplicationIn, ApplicationOut, ApplicationPatch},
     ports::Ambient as _,
 };
 
 use crate::{
-    Api, Parts, Shared,
+    Parts, Shared,
     call::{Call, Outcome, Reply, done, made, ok},
+    openapi::{Error, Operation, Operations, Parameter, Tag},
 };
 
-pub(crate) fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
-    Router::new()
-        .route("/app", get(list::<P>).post(create::<P>))
-        .route("/app/{app}", get(read::<P>).put(put::<P>).patch(patch::<P>).delete(delete::<P>))
+pub(crate) fn operations<P: Parts>() -> Operations<P> {
+    Operations::about(Tag::Application)
+        .with(
+            Operation::get("/app", "v1.application.list", "List applications")
+                .for_organizations()
+                .takes(Parameter::order("ascending"))
+                .lists::<AppId, ApplicationOut>(),
+            list::<P>,
+        )
+        .with(
+            Operation::post("/app", "v1.application.create", "Make an application")
+                .for_organizations()
+                .takes(Parameter::flag("get_if_exists", "Whether one with this uid is given as it is.", false))
+                .body::<ApplicationIn>()
+                .once()
+                .gives::<ApplicationOut>(200, "One with this uid was there.")
+                .gives::<ApplicationOut>(201, "It is made.")
+                .conflicts("The uid is taken, or a request with this key is still being processed."),
+            create::<P>,
+        )
+        .with(
+            Operation::get("/app/{app_id}", "v1.application.get", "Show an application")
+                .gives::<ApplicationOut>(200, "The application."),
+            read::<P>,
+        )
+        .with(
+            Operation::put("/app/{app_id}", "v1.application.update", "Replace an application, or make it")
+                .says("What the body leaves out falls to its default. A uid in the path stands if the body has none.")
+                .for_organizations()
+                .body::<ApplicationIn>()
+                .gives::<ApplicationOut>(200, "It is replaced.")
+                .gives::<ApplicationOut>(201, "It is made.")
+                .conflicts("The uid is taken, or it is being changed by somebody else."),
+            put::<P>,
+        )
+        .with(
+            Operation::patch("/app/{app_id}", "patch_application", "Change an application")
+                .for_organizations()
+                .body::<ApplicationPatch>()
+                .gives::<ApplicationOut>(200, "It is changed.")
+                .conflicts("The uid is taken, or it is being changed by somebody else."),
+            patch::<P>,
+        )
+        .with(
+            Operation::delete("/app/{app_id}", "v1.application.delete", "Delete an application")
+                .says("Everything in it is not found from then on, and nothing more is sent.")
+                .for_organizations()
+                .gives_nothing("It is deleted.")
+                .error(Error::Conflict),
+            delete::<P>,
+        )
 }
 
 async fn list<P: Parts>(State(api): Shared<P>, call: Call) -> Outcome {

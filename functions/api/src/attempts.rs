@@ -1,36 +1,90 @@
 //! Attempts: an endpoint's, a message's, and one.
 
-use std::sync::Arc;
-
-use axum::{
-    Router,
-    extract::{Path, State},
-    routing::get,
+use axum::extract::{Path, State};
+use postrider_core::{
+    history::{AttemptFilter, AttemptOut},
+    ids::AttemptId,
+    problem::Problem,
 };
-use postrider_core::{history::AttemptFilter, problem::Problem};
 use postrider_web::Query;
 
 use crate::{
-    Api, Parts, Shared,
+    Parts, Shared,
     call::{Call, Outcome, ok},
     messages,
+    openapi::{Operation, Operations, Parameter, Tag},
 };
+
+const CODE_CLASSES: [u16; 6] = [0, 100, 200, 300, 400, 500];
 
 type Names = Path<(String, String)>;
 type ThreeNames = Path<(String, String, String)>;
 
-pub(crate) fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
-    Router::new()
-        .route("/app/{app}/attempt/endpoint/{endpoint}", get(of_endpoint::<P>))
-        .route("/app/{app}/attempt/msg/{msg}", get(of_message::<P>))
-        .route("/app/{app}/msg/{msg}/attempt/{attempt}", get(read::<P>))
-        // Two older paths of the same.
-        .route("/app/{app}/msg/{msg}/attempt", get(of_message::<P>))
-        .route("/app/{app}/msg/{msg}/endpoint/{endpoint}/attempt", get(of_message_at_endpoint::<P>))
+pub(crate) fn operations<P: Parts>() -> Operations<P> {
+    Operations::about(Tag::MessageAttempt)
+        .with(
+            filtered(Operation::get(
+                "/app/{app_id}/attempt/endpoint/{endpoint_id}",
+                "v1.message-attempt.list-by-endpoint",
+                "List the attempts at an endpoint",
+            )),
+            of_endpoint::<P>,
+        )
+        .with(
+            filtered(Operation::get(
+                "/app/{app_id}/attempt/msg/{msg_id}",
+                "v1.message-attempt.list-by-msg",
+                "List the attempts of a message",
+            ))
+            .takes(at_endpoint()),
+            of_message::<P>,
+        )
+        .with(
+            Operation::get(
+                "/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}",
+                "v1.message-attempt.get",
+                "Show an attempt",
+            )
+            .gives::<AttemptOut>(200, "The attempt."),
+            read::<P>,
+        )
+        .with(
+            filtered(Operation::get(
+                "/app/{app_id}/msg/{msg_id}/attempt",
+                "v1.message-attempt.list-by-msg-deprecated",
+                "List the attempts of a message",
+            ))
+            .takes(at_endpoint())
+            .deprecated(),
+            of_message::<P>,
+        )
+        .with(
+            filtered(Operation::get(
+                "/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/attempt",
+                "v1.message-attempt.list-by-endpoint-deprecated",
+                "List the attempts of a message at an endpoint",
+            ))
+            .deprecated(),
+            of_message_at_endpoint::<P>,
+        )
+}
+
+/// A list, with the parameters that [`filter`] reads.
+fn filtered(operation: Operation) -> Operation {
+    let class = "Only with a status of this hundred; 0 for no response.";
+    messages::filtered(operation)
+        .takes(messages::by_status())
+        .takes(Parameter::number("status_code_class", class, &CODE_CLASSES))
+        .says("Newest first.")
+        .lists::<AttemptId, AttemptOut>()
+}
+
+fn at_endpoint() -> Parameter {
+    Parameter::text("endpoint_id", "Only at this endpoint, by id or uid.", "acme-billing")
 }
 
 fn filter(query: &Query) -> Result<AttemptFilter, Problem> {
-    let class = |text: &str| text.parse().ok().filter(|class| [0, 100, 200, 300, 400, 500].contains(class));
+    let class = |text: &str| text.parse().ok().filter(|class| CODE_CLASSES.contains(class));
     Ok(AttemptFilter {
         message: messages::filter(query)?,
         status: messages::status(query)?,

@@ -1,38 +1,138 @@
 //! `/app/{app}/endpoint`, with headers and secrets.
 
-use std::sync::Arc;
-
-use axum::{
-    Router,
-    extract::{Path, State},
-    routing::{get, post},
-};
+use axum::extract::{Path, State};
 use postrider_core::{
     example::ExampleIn,
-    history::message_out,
-    manage::{EndpointIn, EndpointPatch, HeadersIn, HeadersPatch, Rotation},
+    history::{MessageOut, message_out},
+    ids::EndpointId,
+    manage::{
+        EndpointIn, EndpointOut, EndpointPatch, EndpointUpdate, HeadersIn, HeadersOut, HeadersPatch, Rotation,
+        SecretOut,
+    },
     ports::Ambient as _,
 };
 use postrider_web::{NO_CONTENT, json};
 
 use crate::{
-    Api, Parts, Shared,
+    Parts, Shared,
     call::{Call, Outcome, Reply, done, made, ok},
+    openapi::{Error, Operation, Operations, Parameter, Tag},
 };
+
+const ENDPOINT: &str = "/app/{app_id}/endpoint/{endpoint_id}";
+const HEADERS: &str = "/app/{app_id}/endpoint/{endpoint_id}/headers";
 
 type Names = Path<(String, String)>;
 
-pub(crate) fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
-    Router::new()
-        .route("/app/{app}/endpoint", get(list::<P>).post(create::<P>))
-        .route("/app/{app}/endpoint/{endpoint}", get(read::<P>).put(put::<P>).patch(patch::<P>).delete(delete::<P>))
-        .route(
-            "/app/{app}/endpoint/{endpoint}/headers",
-            get(headers::<P>).put(put_headers::<P>).patch(patch_headers::<P>),
+pub(crate) fn operations<P: Parts>() -> Operations<P> {
+    Operations::about(Tag::Endpoint)
+        .with(
+            Operation::get("/app/{app_id}/endpoint", "v1.endpoint.list", "List endpoints")
+                .takes(Parameter::order("descending"))
+                .lists::<EndpointId, EndpointOut>(),
+            list::<P>,
         )
-        .route("/app/{app}/endpoint/{endpoint}/secret", get(secret::<P>))
-        .route("/app/{app}/endpoint/{endpoint}/secret/rotate", post(rotate::<P>))
-        .route("/app/{app}/endpoint/{endpoint}/send-example", post(send_example::<P>))
+        .with(
+            Operation::post("/app/{app_id}/endpoint", "v1.endpoint.create", "Make an endpoint")
+                .body::<EndpointIn>()
+                .once()
+                .gives::<EndpointOut>(201, "It is made.")
+                .conflicts("The uid is taken, or a request with this key is still being processed."),
+            create::<P>,
+        )
+        .with(
+            Operation::get(ENDPOINT, "v1.endpoint.get", "Show an endpoint")
+                .says("Without its secret and its headers, which have operations of their own.")
+                .gives::<EndpointOut>(200, "The endpoint."),
+            read::<P>,
+        )
+        .with(
+            Operation::put(ENDPOINT, "v1.endpoint.update", "Replace an endpoint, or make it")
+                .says("What the body leaves out falls to its default; the secret and the headers stay.")
+                .body::<EndpointUpdate>()
+                .gives::<EndpointOut>(200, "It is replaced.")
+                .gives::<EndpointOut>(201, "It is made.")
+                .conflicts("The uid is taken, or it is being changed by somebody else."),
+            put::<P>,
+        )
+        .with(
+            Operation::patch(ENDPOINT, "patch_endpoint", "Change an endpoint")
+                .body::<EndpointPatch>()
+                .gives::<EndpointOut>(200, "It is changed.")
+                .conflicts("The uid is taken, or it is being changed by somebody else."),
+            patch::<P>,
+        )
+        .with(
+            Operation::delete(ENDPOINT, "v1.endpoint.delete", "Delete an endpoint")
+                .gives_nothing("It is deleted.")
+                .error(Error::Conflict),
+            delete::<P>,
+        )
+        .merge(headers_and_secrets())
+}
+
+fn headers_and_secrets<P: Parts>() -> Operations<P> {
+    Operations::about(Tag::Endpoint)
+        .with(
+            Operation::get(HEADERS, "v1.endpoint.get-headers", "Show an endpoint's headers")
+                .says("Values that may be secrets are withheld.")
+                .gives::<HeadersOut>(200, "The headers."),
+            headers::<P>,
+        )
+        .with(
+            Operation::put(HEADERS, "v1.endpoint.update-headers", "Replace an endpoint's headers")
+                .body::<HeadersIn>()
+                .gives_nothing("They are replaced.")
+                .error(Error::Conflict),
+            put_headers::<P>,
+        )
+        .with(
+            Operation::patch(HEADERS, "v1.endpoint.patch-headers", "Change an endpoint's headers")
+                .body::<HeadersPatch>()
+                .gives_nothing("They are changed.")
+                .error(Error::Conflict),
+            patch_headers::<P>,
+        )
+        .with(
+            Operation::get(
+                "/app/{app_id}/endpoint/{endpoint_id}/secret",
+                "v1.endpoint.get-secret",
+                "Reveal an endpoint's signing secret",
+            )
+            .gives::<SecretOut>(200, "What verifies the signatures."),
+            secret::<P>,
+        )
+        .with(
+            Operation::post(
+                "/app/{app_id}/endpoint/{endpoint_id}/secret/rotate",
+                "v1.endpoint.rotate-secret",
+                "Replace an endpoint's signing secret",
+            )
+            .says("The secret before goes on signing as well for a while, so that receivers can follow.")
+            .body::<Rotation>()
+            .once()
+            .gives_nothing("It is replaced.")
+            .fails(
+                Error::BadRequest,
+                "Ten secrets sign already, or a header cannot be read, or the token names nobody.",
+            ),
+            rotate::<P>,
+        )
+        .with(
+            Operation::post(
+                "/app/{app_id}/endpoint/{endpoint_id}/send-example",
+                "v1.endpoint.send-example",
+                "Send an endpoint an example",
+            )
+            .says("The example of an event type's schema, as a message for this endpoint alone. `svix.ping` has one always.")
+            .for_organizations()
+            .body::<ExampleIn>()
+            .once()
+            .gives::<MessageOut>(200, "It will be sent.")
+            .fails(Error::BadRequest, "No schema of the event type has an example, or a header cannot be read.")
+            .conflicts("The endpoint is disabled, or a request with this key is still being processed."),
+            send_example::<P>,
+        )
 }
 
 async fn list<P: Parts>(State(api): Shared<P>, Path(app): Path<String>, call: Call) -> Outcome {

@@ -1,17 +1,20 @@
 //! `/filter/test`: tries an endpoint's filter on a sample before it is saved.
 
-use std::sync::Arc;
-
-use axum::{Router, routing::post};
-use postrider_core::filter::{self, TrialIn};
+use postrider_core::filter::{self, TrialIn, TrialOut};
 
 use crate::{
-    Api, Parts,
+    Parts,
     call::{Call, Outcome, ok},
+    openapi::{Operation, Operations, Tag},
 };
 
-pub(crate) fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
-    Router::new().route("/filter/test", post(test))
+pub(crate) fn operations<P: Parts>() -> Operations<P> {
+    Operations::about(Tag::Endpoint).with(
+        Operation::post("/filter/test", "v1.filter.test", "Try a filter on a payload")
+            .body::<TrialIn>()
+            .gives::<TrialOut>(200, "Whether they match."),
+        test,
+    )
 }
 
 async fn test(call: Call) -> Outcome {

@@ -1,33 +1,53 @@
 //! `/health`: whether the table and the keyring answer. Nothing here needs a token.
 
-use std::sync::Arc;
-
-use axum::{Router, extract::State, routing::get};
+use axum::extract::State;
 use postrider_core::{
     ids::{AppId, Id as _, Ksuid},
     ports::{Directory as _, Keys as _, Unavailable, chain},
 };
 use postrider_web::json;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    Api, Parts, Shared,
+    Parts, Shared,
     call::{Outcome, Reply, done},
+    openapi::{Operation, Operations, Tag},
 };
 
-#[derive(Serialize)]
+/// What works and what does not.
+#[derive(Serialize, JsonSchema)]
 struct Health {
+    /// Where things are stored.
     database: Part,
+    /// What signs and seals.
     keyring: Part,
 }
 
-#[derive(Serialize)]
+/// How a part of it is.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HealthPart")]
 struct Part {
+    /// In a word.
+    #[schemars(extend("enum" = ["ok", "error"]))]
     status: &'static str,
 }
 
-pub(crate) fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
-    Router::new().route("/health", get(health::<P>)).route("/health/ping", get(ping))
+pub(crate) fn operations<P: Parts>() -> Operations<P> {
+    Operations::about(Tag::Health)
+        .with(
+            Operation::get("/health", "v1.health.get", "Ask whether everything works")
+                .without_token()
+                .gives::<Health>(200, "Everything works.")
+                .gives::<Health>(500, "Something does not."),
+            health::<P>,
+        )
+        .with(
+            Operation::get("/health/ping", "v1.health.ping", "Ask whether it answers")
+                .without_token()
+                .gives_nothing("It does."),
+            ping,
+        )
 }
 
 async fn ping() -> Reply {

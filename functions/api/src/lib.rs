@@ -41,6 +41,8 @@ mod filters;
 mod health;
 mod messages;
 mod not_built;
+mod on_aws;
+mod openapi;
 mod organization;
 mod pollers;
 mod recovery;
@@ -48,6 +50,8 @@ mod rights;
 mod sources;
 
 use call::Refusal;
+pub use on_aws::OnAws;
+use openapi::Operations;
 
 /// The implementations that the API runs on.
 pub trait Parts: Send + Sync + 'static {
@@ -162,7 +166,7 @@ impl<P: Parts> Api<P> {
     pub fn into_service(
         self,
     ) -> impl Service<lambda_http::Request, Response = Response, Error = Infallible, Future: Send> + Clone {
-        let router = routes::<P>().with_state(Arc::new(self));
+        let router = router::<P>().with_state(Arc::new(self));
         service_fn(move |request: lambda_http::Request| {
             let mut router = router.clone();
             async move {
@@ -175,23 +179,32 @@ impl<P: Parts> Api<P> {
     }
 }
 
-fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
-    let v1 = Router::new()
-        .merge(applications::routes())
-        .merge(endpoints::routes())
-        .merge(event_types::routes())
-        .merge(filters::routes())
-        .merge(messages::routes())
-        .merge(attempts::routes())
-        .merge(pollers::routes())
-        .merge(auth::routes())
-        .merge(confirm::routes())
-        .merge(health::routes())
-        .merge(recovery::routes())
-        .merge(organization::routes())
-        .merge(sources::routes())
-        .merge(not_built::routes());
-    Router::new().nest("/api/v1", v1).route_layer(from_fn(audit::log))
+/// What there is under `/api/v1`.
+fn operations<P: Parts>() -> Operations<P> {
+    applications::operations()
+        .merge(endpoints::operations())
+        .merge(event_types::operations())
+        .merge(filters::operations())
+        .merge(messages::operations())
+        .merge(attempts::operations())
+        .merge(pollers::operations())
+        .merge(auth::operations())
+        .merge(confirm::operations())
+        .merge(health::operations())
+        .merge(recovery::operations())
+        .merge(organization::operations())
+        .merge(sources::operations())
+        .merge(not_built::operations())
+}
+
+/// The OpenAPI document of the whole API.
+pub fn openapi() -> serde_json::Value {
+    openapi::document(&operations::<OnAws>().into_parts().1)
+}
+
+fn router<P: Parts>() -> Router<Arc<Api<P>>> {
+    let (routes, documented) = operations().into_parts();
+    openapi::serve(documented, Router::new().nest(openapi::PREFIX, routes).route_layer(from_fn(audit::log)))
 }
 
 /// Without trailing slashes. A path that is no text names nothing.

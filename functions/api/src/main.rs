@@ -1,22 +1,9 @@
 //! The api function: its ports on AWS, its settings from the environment.
 
-use postrider_api::{Api, Parts};
-use postrider_aws::{Aws, ConfigTable, Ledger, Queues, SecretKeys, System, settings::ApiSettings, telemetry};
+use postrider_api::{Api, OnAws};
+use postrider_aws::{Aws, System, settings::ApiSettings, telemetry};
 use postrider_core::access::{Door, oidc::Issuer};
 use postrider_egress::{AddressPolicy, Egress};
-
-struct OnAws;
-
-impl Parts for OnAws {
-    type Directory = ConfigTable;
-    type Record = Ledger;
-    type Keys = SecretKeys;
-    type Ambient = System;
-    type Sender = Egress;
-    type Jobs = Queues;
-    type Outbox = Queues;
-    type Fetcher = Egress;
-}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

@@ -1,37 +1,87 @@
 //! Messages: an application's, an endpoint's, and one with the endpoints it is for.
 
-use std::sync::Arc;
-
-use axum::{
-    Router,
-    extract::{Path, State},
-    routing::get,
-};
+use axum::extract::{Path, State};
 use postrider_core::{
-    history::{MessageFilter, Status, Window},
+    history::{DestinationOut, EndpointMessageOut, MessageFilter, MessageOut, Status, Window},
+    ids::{EndpointId, MessageId},
     problem::Problem,
 };
 use postrider_web::Query;
 
 use crate::{
-    Api, Parts, Shared,
+    Parts, Shared,
     call::{Call, Outcome, ok},
+    openapi::{Operation, Operations, Parameter, Tag},
 };
 
 type Names = Path<(String, String)>;
 
-pub(crate) fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
-    Router::new()
-        .route("/app/{app}/msg", get(list::<P>))
-        .route("/app/{app}/msg/{msg}", get(read::<P>))
-        .route("/app/{app}/msg/{msg}/endpoint", get(endpoints::<P>))
-        .route("/app/{app}/endpoint/{endpoint}/msg", get(of_endpoint::<P>))
+pub(crate) fn operations<P: Parts>() -> Operations<P> {
+    Operations::about(Tag::Message)
+        .with(
+            filtered(Operation::get("/app/{app_id}/msg", "v1.message.list", "List messages"))
+                .says("Newest first.")
+                .lists::<MessageId, MessageOut>(),
+            list::<P>,
+        )
+        .with(
+            Operation::get("/app/{app_id}/msg/{msg_id}", "v1.message.get", "Show a message")
+                .takes(with_content())
+                .gives::<MessageOut>(200, "The message."),
+            read::<P>,
+        )
+        .merge(deliveries())
+}
+
+fn deliveries<P: Parts>() -> Operations<P> {
+    Operations::about(Tag::MessageAttempt)
+        .with(
+            Operation::get(
+                "/app/{app_id}/msg/{msg_id}/endpoint",
+                "v1.message-attempt.list-attempted-destinations",
+                "List the endpoints of a message",
+            )
+            .says("Those it is for, deleted ones too, with how far its delivery is at each.")
+            .lists::<EndpointId, DestinationOut>(),
+            endpoints::<P>,
+        )
+        .with(
+            filtered(Operation::get(
+                "/app/{app_id}/endpoint/{endpoint_id}/msg",
+                "v1.message-attempt.list-attempted-messages",
+                "List the messages of an endpoint",
+            ))
+            .takes(by_status())
+            .says("Those that were tried there, or whose delivery has ended, newest first.")
+            .lists::<MessageId, EndpointMessageOut>(),
+            of_endpoint::<P>,
+        )
+}
+
+/// With the parameters that [`filter`] reads.
+pub(crate) fn filtered(operation: Operation) -> Operation {
+    operation
+        .takes(Parameter::name("channel", "Only of messages with this channel.", "project_1337"))
+        .takes(Parameter::names("event_types", "Only of messages of these event types.", "invoice.paid"))
+        .takes(Parameter::time("before", "Only what is older."))
+        .takes(Parameter::time("after", "Only what is as old or newer."))
+        .takes(with_content())
+}
+
+fn with_content() -> Parameter {
+    Parameter::flag("with_content", "Whether payloads, or responses, are shown.", true)
+}
+
+/// The parameter that [`status`] reads.
+pub(crate) fn by_status() -> Parameter {
+    let description = "Only what is so far: 0 for success, 1 for pending, 2 for failed, 3 for sending.";
+    Parameter::number("status", description, &[0, 1, 2, 3])
 }
 
 /// `channel`, `event_types`, `before`, `after`, `with_content`.
 pub(crate) fn filter(query: &Query) -> Result<MessageFilter, Problem> {
     Ok(MessageFilter {
-        channel: query.one("channel")?.map(str::to_owned),
+        channel: query.name("channel")?,
         event_types: query.names("event_types")?,
         window: Window { before: query.time("before")?, after: query.time("after")? },
         without_content: !query.flag("with_content", true)?,

@@ -1,18 +1,43 @@
 //! `/organization`.
 
-use std::sync::Arc;
-
-use axum::{Router, extract::State, routing::get};
-use postrider_core::manage::{SettingsIn, SettingsPatch};
+use axum::extract::State;
+use postrider_core::manage::{SettingsIn, SettingsOut, SettingsPatch};
 
 use crate::{
-    Api, Parts, Shared,
+    Parts, Shared,
     call::{Call, Outcome, ok},
+    openapi::{Error, Operation, Operations, Tag},
 };
 
-pub(crate) fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
-    Router::new().route("/organization/settings", get(read::<P>).put(put::<P>).patch(patch::<P>))
+pub(crate) fn operations<P: Parts>() -> Operations<P> {
+    Operations::about(Tag::Organization)
+        .with(
+            Operation::get(SETTINGS, "v1.organization.get-settings", "Show the organization's settings")
+                .for_organizations()
+                .gives::<SettingsOut>(200, "The settings."),
+            read::<P>,
+        )
+        .with(
+            Operation::put(SETTINGS, "v1.organization.update-settings", "Replace the organization's settings")
+                .says("What the body leaves out falls to its default. It counts within half a minute.")
+                .for_organizations()
+                .body::<SettingsIn>()
+                .gives::<SettingsOut>(200, "They are replaced.")
+                .error(Error::Conflict),
+            put::<P>,
+        )
+        .with(
+            Operation::patch(SETTINGS, "v1.organization.patch-settings", "Change the organization's settings")
+                .says("It counts within half a minute.")
+                .for_organizations()
+                .body::<SettingsPatch>()
+                .gives::<SettingsOut>(200, "They are changed.")
+                .error(Error::Conflict),
+            patch::<P>,
+        )
 }
+
+const SETTINGS: &str = "/organization/settings";
 
 async fn read<P: Parts>(State(api): Shared<P>, call: Call) -> Outcome {
     ok(&api.manager().settings(&call.caller).await?)

@@ -1,39 +1,130 @@
 //! Sending again, canceling, dead letters, and the tasks that do these in the background.
 
-use std::sync::Arc;
-
-use axum::{
-    Router,
-    extract::{Path, State},
-    routing::{get, post},
+use axum::extract::{Path, State};
+use postrider_core::{
+    ids::TaskId,
+    recovery::{DeadKey, DeadLetterOut, RecoverIn, RedriveIn, TaskOut, What},
 };
-use postrider_core::recovery::{RecoverIn, RedriveIn, What};
 use postrider_web::json;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
     Api, Parts, Shared,
     call::{Call, Outcome, done, ok},
+    openapi::{Operation, Operations, Parameter, Tag},
 };
 
 type Names = Path<(String, String)>;
 type ThreeNames = Path<(String, String, String)>;
 
-pub(crate) fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
-    Router::new()
-        .route("/app/{app}/msg/{msg}/endpoint/{endpoint}/resend", post(resend::<P>))
-        .route("/app/{app}/msg/{msg}/endpoint/{endpoint}/cancel", post(cancel::<P>))
-        .route("/app/{app}/endpoint/{endpoint}/recover", post(recover::<P>))
-        .route("/app/{app}/endpoint/{endpoint}/replay-missing", post(replay_missing::<P>))
-        .route("/app/{app}/endpoint/{endpoint}/cancel-pending", post(cancel_pending::<P>))
-        .route("/app/{app}/dead-letter", get(dead_letters::<P>))
-        .route("/app/{app}/dead-letter/redrive", post(redrive::<P>))
-        .route("/background-task", get(tasks::<P>))
-        .route("/background-task/{task}", get(task::<P>))
+pub(crate) fn operations<P: Parts>() -> Operations<P> {
+    Operations::about(Tag::MessageAttempt)
+        .with(
+            Operation::post(
+                "/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend",
+                "v1.message-attempt.resend",
+                "Send a message to an endpoint again",
+            )
+            .says("One attempt, whatever became of the delivery before.")
+            .once()
+            .gives::<Empty>(202, "It will be sent.")
+            .conflicts(DISABLED),
+            resend::<P>,
+        )
+        .with(
+            Operation::post(
+                "/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/cancel",
+                "v1.message-attempt.cancel",
+                "Cancel a delivery",
+            )
+            .says("One that has ended already stays as it is.")
+            .gives_nothing("It is not sent any more.")
+            .conflicts("It is being sent, or changed by somebody else."),
+            cancel::<P>,
+        )
+        .merge(of_endpoints())
+        .merge(dead_letter_operations())
+        .merge(task_operations())
 }
 
-/// The contract's `EmptyResponse`.
-#[derive(Serialize)]
+fn of_endpoints<P: Parts>() -> Operations<P> {
+    let task = |path, id, summary| {
+        Operation::post(path, id, summary).body::<RecoverIn>().once().gives::<TaskOut>(202, "It has begun.")
+    };
+    let missing = "What an endpoint was never sent although it matches, such as what was published before it was made.";
+    Operations::about(Tag::Endpoint)
+        .with(
+            task(
+                "/app/{app_id}/endpoint/{endpoint_id}/recover",
+                "v1.endpoint.recover",
+                "Send an endpoint again what has failed",
+            )
+            .says("What has failed, or waits to be tried again. It is paced as all deliveries are.")
+            .conflicts(DISABLED),
+            recover::<P>,
+        )
+        .with(
+            task(
+                "/app/{app_id}/endpoint/{endpoint_id}/replay-missing",
+                "v1.endpoint.replay-missing",
+                "Send an endpoint what it was never sent",
+            )
+            .says(missing)
+            .conflicts(DISABLED),
+            replay_missing::<P>,
+        )
+        .with(
+            task(
+                "/app/{app_id}/endpoint/{endpoint_id}/cancel-pending",
+                "v1.endpoint.cancel-pending",
+                "Cancel what waits for an endpoint",
+            ),
+            cancel_pending::<P>,
+        )
+}
+
+fn dead_letter_operations<P: Parts>() -> Operations<P> {
+    Operations::about(Tag::Recovery)
+        .with(
+            Operation::get("/app/{app_id}/dead-letter", "v1.dead-letter.list", "List dead letters")
+                .says("Deliveries that failed for good, newest message first. The latest may take a moment to appear.")
+                .takes(Parameter::text("endpoint_id", "Only of this endpoint, by id or uid.", "acme-billing"))
+                .takes(Parameter::time("before", "Only of older messages."))
+                .takes(Parameter::time("after", "Only of messages as old or newer."))
+                .lists::<DeadKey, DeadLetterOut>(),
+            dead_letters::<P>,
+        )
+        .with(
+            Operation::post("/app/{app_id}/dead-letter/redrive", "v1.dead-letter.redrive", "Send dead letters again")
+                .body::<RedriveIn>()
+                .once()
+                .gives::<TaskOut>(202, "It has begun.")
+                .conflicts(DISABLED),
+            redrive::<P>,
+        )
+}
+
+fn task_operations<P: Parts>() -> Operations<P> {
+    Operations::about(Tag::Recovery)
+        .with(
+            Operation::get("/background-task", "v1.background-task.list", "List background tasks")
+                .says("Newest first, for 30 days.")
+                .lists::<TaskId, TaskOut>(),
+            tasks::<P>,
+        )
+        .with(
+            Operation::get("/background-task/{task_id}", "v1.background-task.get", "Show a background task")
+                .gives::<TaskOut>(200, "The task."),
+            task::<P>,
+        )
+}
+
+const DISABLED: &str = "The endpoint is disabled, or a request with this key is still being processed.";
+
+/// Nothing to tell.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EmptyResponse")]
 struct Empty {}
 
 async fn resend<P: Parts>(State(api): Shared<P>, Path((app, msg, endpoint)): ThreeNames, call: Call) -> Outcome {

@@ -1,29 +1,72 @@
 //! `/source`.
 
-use std::sync::Arc;
-
-use axum::{
-    Router,
-    extract::{Path, State},
-    routing::{get, post},
-};
+use axum::extract::{Path, State};
 use postrider_core::{
-    manage::{SourceIn, SourceRotation},
+    ids::SourceId,
+    manage::{SourceIn, SourceOut, SourceRotation},
     ports::Ambient as _,
 };
 use postrider_web::{NO_CONTENT, json};
 
 use crate::{
-    Api, Parts, Shared,
+    Parts, Shared,
     call::{Call, Outcome, Reply, done, made, ok},
+    openapi::{Error, Operation, Operations, Parameter, Tag},
 };
 
-pub(crate) fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
-    Router::new()
-        .route("/source", get(list::<P>).post(create::<P>))
-        .route("/source/{source}", get(read::<P>).put(put::<P>).delete(delete::<P>))
-        .route("/source/{source}/rotate", post(rotate::<P>))
+pub(crate) fn operations<P: Parts>() -> Operations<P> {
+    Operations::about(Tag::Source)
+        .with(
+            Operation::get("/source", "v1.source.list", "List sources")
+                .for_organizations()
+                .takes(Parameter::order("descending"))
+                .lists::<SourceId, SourceOut>(),
+            list::<P>,
+        )
+        .with(
+            Operation::post("/source", "v1.source.create", "Make a source")
+                .for_organizations()
+                .body::<SourceIn>()
+                .once()
+                .gives::<SourceOut>(201, "It is made; third parties send to its `ingestUrl`.")
+                .conflicts("The uid is taken, or a request with this key is still being processed."),
+            create::<P>,
+        )
+        .with(
+            Operation::get(SOURCE, "v1.source.get", "Show a source")
+                .for_organizations()
+                .gives::<SourceOut>(200, "The source, without its secret."),
+            read::<P>,
+        )
+        .with(
+            Operation::put(SOURCE, "v1.source.update", "Replace a source, or make it")
+                .says("What the body leaves out falls to its default. A secret that is left out stays, if it fits.")
+                .for_organizations()
+                .body::<SourceIn>()
+                .gives::<SourceOut>(200, "It is replaced.")
+                .gives::<SourceOut>(201, "It is made.")
+                .conflicts("The uid is taken, or it is being changed by somebody else."),
+            put::<P>,
+        )
+        .with(
+            Operation::delete(SOURCE, "v1.source.delete", "Delete a source")
+                .for_organizations()
+                .gives_nothing("It is deleted.")
+                .error(Error::Conflict),
+            delete::<P>,
+        )
+        .with(
+            Operation::post("/source/{source_id}/rotate", "v1.source.rotate-secret", "Replace a source's secret")
+                .says("What the secret before has signed is accepted as well for a while.")
+                .for_organizations()
+                .body::<SourceRotation>()
+                .once()
+                .gives_nothing("It is replaced."),
+            rotate::<P>,
+        )
 }
+
+const SOURCE: &str = "/source/{source_id}";
 
 async fn list<P: Parts>(State(api): Shared<P>, call: Call) -> Outcome {
     let (page, ascending) = (call.query.page()?, call.query.ascending(false)?);

@@ -161,7 +161,7 @@ const OPERATIONS: &[(&str, &str, &str, u16, u16)] = &[
     ("POST", "/app/app/endpoint/ep/secret/rotate", "{}", 204, 204),
     ("GET", "/app/app/endpoint/ep/msg", "", 200, 200),
     ("GET", "/app/app/endpoint/ep/stats", "", 501, 501),
-    ("POST", "/app/app/endpoint/ep/recover", "{}", 422, 422),
+    ("POST", "/app/app/endpoint/ep/recover", r#"{"since":"2026-01-01T00:00:00Z"}"#, 202, 202),
     ("POST", "/app/app/endpoint/ep/send-example", r#"{"eventType":"svix.ping"}"#, 200, 403),
     ("GET", "/app/app/msg", "", 200, 200),
     ("GET", "/app/app/msg/none", "", 404, 404),

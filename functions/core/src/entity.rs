@@ -194,8 +194,9 @@ pub struct EventTypeName {
 }
 
 /// What becomes of a message whose event type is none that the organization uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "AcceptOrRefuse")]
 pub enum Unlisted {
     /// It is published like any other.
     #[default]

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -19,6 +20,7 @@ use crate::{
     publish::{RETENTION_DAYS, first_parcel},
     rules::{Check, is_name},
     schema,
+    shapes::Name,
     token::Caller,
 };
 
@@ -26,10 +28,13 @@ use crate::{
 const PING: &str = "svix.ping";
 const DAY: Duration = Duration::from_hours(24);
 
-/// The body of the call.
-#[derive(Debug, Clone, Deserialize)]
+/// Which example is to be sent.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "EventExampleIn")]
 pub struct ExampleIn {
+    /// The event type whose example it is.
+    #[schemars(with = "Name", example = "svix.ping")]
     event_type: String,
 }
 

@@ -1,6 +1,11 @@
 //! Fields of a request that may be absent, `null`, or have a value: three different things in a PATCH.
 
-use serde::{Deserialize, Deserializer};
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 /// A field as it was given. Needs `#[serde(default)]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,7 +21,7 @@ pub enum Given<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Option::deserialize(deserializer)?.map_or(Self::Null, Self::Value))
+        Option::deserialize(deserializer).map(Self::from)
     }
 }
 
@@ -91,6 +96,42 @@ impl<T> Given<T> {
             Self::Null => *stored = T::default(),
             Self::Value(value) => *stored = value,
         }
+    }
+}
+
+/// For fields that are objects, and not `null`. See [`object`].
+pub fn required_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    object::<Option<T>, T, D>(deserializer)?.ok_or_else(|| D::Error::custom("invalid type: null, expected an object"))
+}
+
+/// For fields that are objects or `null`. Their type alone would take a list of the members' values as well.
+pub fn object<'de, F: From<Option<T>>, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<F, D::Error> {
+    struct Object<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = Option<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_unit<E>(self) -> Result<Option<T>, E> {
+            Ok(None)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+        }
+    }
+
+    deserializer.deserialize_any(Object(PhantomData)).map(F::from)
+}
+
+impl<T> From<Option<T>> for Given<T> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Self::Value)
     }
 }
 

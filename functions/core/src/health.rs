@@ -54,8 +54,9 @@ pub struct Open {
 }
 
 /// Why an endpoint was disabled by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "DisabledBecause")]
 pub enum Disabled {
     /// It answered 410 Gone.
     Gone,

@@ -157,6 +157,8 @@ macro_rules! id {
             }
         }
 
+        crate::shapes::inline_schema!($name => crate::shapes::id($prefix));
+
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)

@@ -49,6 +49,7 @@ pub mod retry;
 pub mod rules;
 pub mod schema;
 pub mod secret;
+pub mod shapes;
 pub mod sign;
 pub mod source;
 pub mod tell;

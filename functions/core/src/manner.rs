@@ -1,5 +1,6 @@
 //! How an endpoint wants its deliveries: what Postrider adds to the contract, under the name `delivery`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{filter::Filter, keyring::Sealed};
@@ -51,19 +52,21 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// How messages reach the customer. It stays what it was created as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// How messages reach the customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "EndpointType")]
 pub enum Kind {
     /// By requests to its URL.
     #[default]
     Http,
-    /// The customer asks for them ([`crate::poll`]); its URL means nothing.
+    /// The customer asks for them; its URL means nothing.
+    // See [`crate::poll`].
     Poller,
 }
 
 /// The method of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {
     /// As Standard Webhooks has it.
@@ -79,7 +82,7 @@ pub enum Method {
 }
 
 /// The form of a delivery's body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// The published bytes.

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -32,15 +33,37 @@ pub enum Problem {
 }
 
 /// One invalid field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ValidationErrorItem")]
 pub struct Item {
     /// Where: `body`, `query`, `path` or `header`, then the path to the field as it was sent.
+    #[schemars(example = ["body", "url"])]
     pub loc: Vec<Cow<'static, str>>,
-    /// For people.
+    /// What is wrong with it, for people.
+    #[schemars(example = "must begin with https://")]
     pub msg: Cow<'static, str>,
     /// `value_error.jsondecode` where the JSON does not fit, `value_error` where a rule is broken.
     #[serde(rename = "type")]
+    #[schemars(example = &"value_error")]
     pub kind: &'static str,
+}
+
+/// The shape of most refusals.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "HttpErrorOut")]
+pub struct Refused<'a> {
+    /// For programs: it does not change.
+    code: &'a str,
+    /// For people: what was wrong, and what to do about it.
+    detail: &'a str,
+}
+
+/// The shape of a refusal because of fields.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "HTTPValidationError")]
+pub struct Invalid<'a> {
+    /// The fields, 50 at most.
+    detail: &'a [Item],
 }
 
 impl Item {
@@ -129,15 +152,6 @@ impl Problem {
 
     /// The JSON body.
     pub fn body(&self) -> String {
-        #[derive(Serialize)]
-        struct Refused<'a> {
-            code: &'a str,
-            detail: &'a str,
-        }
-        #[derive(Serialize)]
-        struct Invalid<'a> {
-            detail: &'a [Item],
-        }
         let text = match self {
             Self::Refused { code, detail, .. } => serde_json::to_string(&Refused { code, detail }),
             Self::TooMany(_) => serde_json::to_string(&Refused {

@@ -34,6 +34,9 @@ fn is_token(text: &str) -> bool {
 /// Longest content type, in bytes.
 pub const CONTENT_TYPE_LIMIT: usize = 255;
 
+/// What [`is_content_type`] takes, as a pattern.
+pub const CONTENT_TYPE: &str = r"^[A-Za-z0-9!#$%&'*+.^_`|~\-]+/[A-Za-z0-9!#$%&'*+.^_`|~\-]+ *(;[ -~]*)?$";
+
 /// `type/subtype`, perhaps with parameters (RFC 9110, section 8.3.1), and fit for a header.
 pub fn is_content_type(text: &str) -> bool {
     let essence = text.split(';').next().unwrap_or_default().trim_end();

@@ -16,7 +16,7 @@ pub const GENERATED_BYTES: usize = 24;
 pub const SEED_BYTES: usize = 32;
 
 /// How an endpoint's requests are signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum KeyType {
     /// Signatures `v1`, with a key that the receiver shares.

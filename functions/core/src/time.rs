@@ -87,6 +87,10 @@ impl FromStr for Time {
     }
 }
 
+crate::shapes::inline_schema!(Time => schemars::json_schema!({
+    "type": "string", "format": "date-time", "examples": ["2026-11-23T20:00:00.000120Z"],
+}));
+
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

@@ -7,36 +7,17 @@
 //! request with the same `Idempotency-Key` publishes the others.
 
 use postrider_core::{
-    history::{MessageOut, message_out},
+    history::message_out,
     ports::Unavailable,
     problem::{Problem, from_json},
-    publish::{BATCH_LIMIT, Draft, Outcome},
+    publish::{BATCH_LIMIT, BulkIn, BulkOut, BulkRow, Draft, Outcome},
 };
 use postrider_web::{Answer, json, within_limit};
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// Largest body of a request for several messages, in bytes. Lambda takes 6 MB of event, in which the body is a JSON
 /// string: escaped, or in base64.
 pub const BULK_BODY_LIMIT: usize = 1_048_576;
-
-#[derive(Deserialize)]
-struct BulkIn<'a> {
-    #[serde(borrow)]
-    messages: Vec<&'a RawValue>,
-}
-
-#[derive(Serialize)]
-struct BulkOut {
-    data: Vec<Row>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Row {
-    Accepted { status: u16, message: MessageOut },
-    Refused { status: u16, error: Box<RawValue> },
-}
 
 /// The messages, each by itself: one that cannot be read does not stand in the way of the others.
 pub(crate) fn read(body: &[u8]) -> Result<Vec<Result<Draft<'_>, Problem>>, Problem> {
@@ -49,13 +30,13 @@ pub(crate) fn read(body: &[u8]) -> Result<Vec<Result<Draft<'_>, Problem>>, Probl
 
 /// What became of each.
 pub(crate) fn answer(outcomes: &[Outcome], with_content: bool) -> Result<Answer, Problem> {
-    let row = |outcome: &Outcome| -> Result<Row, Problem> {
+    let row = |outcome: &Outcome| -> Result<BulkRow, Problem> {
         Ok(match outcome {
-            Ok(message) => Row::Accepted { status: 202, message: message_out(message, with_content) },
+            Ok(message) => BulkRow::Accepted { status: 202, message: message_out(message, with_content) },
             Err(problem) => {
                 let error = RawValue::from_string(problem.body());
                 let error = error.map_err(|error| Unavailable::new("writing an answer", error))?;
-                Row::Refused { status: problem.status(), error }
+                BulkRow::Refused { status: problem.status(), error }
             }
         })
     };

@@ -4,10 +4,9 @@ use lambda_http::{Body, Request, Response, http::Method};
 use postrider_core::{
     ports::{Ambient, Claims, Jobs, Keys, Messages, Outbox, Paces, Sources, Subscribers},
     problem::Problem,
-    receive::{Headers, Taken},
+    receive::{Headers, ReceivedOut, Taken},
 };
 use postrider_web::{Answer, json, respond, within_limit};
-use serde_json::json as object;
 
 use crate::{Ingest, not_allowed};
 
@@ -38,8 +37,8 @@ where
         let headers: Headers = request.headers().iter().map(|(name, value)| (name.as_str(), value)).collect();
         match self.receiver.receive(&self.publisher, source, &headers, body).await? {
             Taken::Published(_, true) => Ok(Answer { status: 200, body: String::new() }),
-            Taken::Published(message, false) => json(200, &object!({ "id": message.id })),
-            Taken::Challenged(challenge) => json(200, &object!({ "challenge": challenge })),
+            Taken::Published(message, false) => json(200, &ReceivedOut::Published { id: message.id }),
+            Taken::Challenged(challenge) => json(200, &ReceivedOut::Challenged { challenge }),
         }
     }
 }

@@ -65,6 +65,16 @@ impl Query {
         Ask::new(self.number("limit")?, self.one("iterator")?)
     }
 
+    /// A name that may be given once.
+    pub fn name(&self, name: &str) -> Result<Option<String>, Problem> {
+        match self.one(name)? {
+            Some(text) if !is_name(text) => {
+                Err(Problem::invalid(&["query", name], "must be 1 to 256 characters of A-Z a-z 0-9 - _ ."))
+            }
+            text => Ok(text.map(str::to_owned)),
+        }
+    }
+
     /// Names by comma, repeated, with `[]` or with `[0]`, all of them together.
     pub fn names(&self, name: &str) -> Result<Vec<String>, Problem> {
         let mut names = Vec::new();
@@ -103,6 +113,15 @@ mod tests {
         assert_eq!(query("").names("event_types").ok(), Some(Vec::new()));
         for bad in ["event_types=", "event_types=a,,b", "event_types=a%20b"] {
             assert_eq!(query(bad).names("event_types").map_err(|problem| problem.status()), Err(422), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_has_the_syntax_of_names() {
+        assert_eq!(query("channel=a.b").name("channel").ok(), Some(Some("a.b".to_owned())));
+        assert_eq!(query("").name("channel").ok(), Some(None));
+        for bad in ["channel=", "channel=a%20b", "channel=a,b"] {
+            assert_eq!(query(bad).name("channel").map_err(|problem| problem.status()), Err(422), "{bad}");
         }
     }
 

@@ -1,6 +1,9 @@
 //! The API on a port of its own. The local AWS serves it below a long path; clients want it at the root, as on AWS.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -59,18 +62,43 @@ pub struct Proxy {
     server: Server,
 }
 
+/// A request, and what it was answered with.
+#[derive(Debug)]
+pub struct Exchange<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The path as it was sent, without the query.
+    pub path: &'a str,
+    /// The status of the answer.
+    pub status: u16,
+    /// The headers of the answer.
+    pub headers: &'a HeaderMap,
+    /// The body of the answer.
+    pub body: &'a [u8],
+}
+
+/// Looks at every answer. What it does not like, and why, is told to the caller in place of the answer, with 418.
+pub type Watch = fn(&Exchange<'_>) -> Result<(), String>;
+
 #[derive(Clone)]
 struct Upstream {
     client: Client<HttpConnector, Full<Bytes>>,
-    base: String,
+    base: Arc<str>,
+    watch: Watch,
 }
 
 impl Proxy {
     /// Serves the API with that id (the template's output `ApiId`).
     pub fn start(listener: Listener, api_id: &str, emulator: &Emulator) -> Result<Self> {
+        Self::watched(listener, api_id, emulator, |_| Ok(()))
+    }
+
+    /// The same, with an eye on every answer.
+    pub fn watched(listener: Listener, api_id: &str, emulator: &Emulator, watch: Watch) -> Result<Self> {
         let upstream = Upstream {
             client: Client::builder(TokioExecutor::new()).build_http(),
-            base: format!("{}/_aws/execute-api/{api_id}/$default", emulator.endpoint()),
+            base: format!("{}/_aws/execute-api/{api_id}/$default", emulator.endpoint()).into(),
+            watch,
         };
         let server = Server::start(listener.0, move |request| {
             let upstream = upstream.clone();
@@ -101,6 +129,7 @@ impl Upstream {
 
     /// The path and query go on exactly as they were sent.
     async fn forward(&self, mut parts: Parts, body: Bytes) -> Result<Response<Full<Bytes>>> {
+        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
         let rest = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
         parts.uri = format!("{}{rest}", self.base).parse()?;
         strip(&mut parts.headers);
@@ -109,7 +138,13 @@ impl Upstream {
         let request = Request::from_parts(parts, Full::new(body));
         let (mut parts, body) = self.client.request(request).await?.into_parts();
         strip(&mut parts.headers);
-        Ok(Response::from_parts(parts, Full::new(body.collect().await?.to_bytes())))
+        let body = body.collect().await?.to_bytes();
+        let (status, headers) = (parts.status.as_u16(), &parts.headers);
+        let seen = Exchange { method: method.as_str(), path: &path, status, headers, body: &body };
+        if let Err(why) = (self.watch)(&seen) {
+            return Ok(refusal(StatusCode::IM_A_TEAPOT, &why));
+        }
+        Ok(Response::from_parts(parts, Full::new(body)))
     }
 }
 

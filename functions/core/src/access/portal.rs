@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Access, mint};
 use crate::{
+    given::object,
     ids::Ksuid,
     manage::{ApplicationIn, application_or_new},
     outbound::Fetcher,
     ports::{Directory, Keys, Revocations},
     problem::Problem,
     rules::{Check, is_name, json_size},
+    shapes::Name,
     token::{Caller, Scope, Scopes},
 };
 
@@ -22,36 +25,57 @@ const FLAGS_LIMIT: usize = 2_048;
 /// Bytes.
 const SESSION_LIMIT: usize = 128;
 
-/// The body of a request for access.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// What a portal is to be opened for.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(rename = "AppPortalAccessIn")]
 pub struct PortalAccessIn {
+    /// An application to be made if the path names none; its uid is the one in the path.
+    #[serde(deserialize_with = "object")]
     application: Option<ApplicationIn>,
+    /// The feature flags of the customer; 2,048 bytes as JSON.
+    #[schemars(with = "Option<Vec<Name>>", example = ["beta"])]
     feature_flags: Option<Vec<String>>,
+    /// Seconds for which the token is good; seven days unless given.
+    #[schemars(range(min = *LIFETIMES.start(), max = *LIFETIMES.end()), example = 86_400)]
     expiry: Option<u64>,
+    /// Whether the customer may only look.
     read_only: Option<bool>,
+    /// What the customer may do; everything unless given.
+    #[schemars(example = ["ViewEndpointSecret", "CreateAttempts"])]
     capabilities: Option<Vec<Capability>>,
+    /// A name for the customer's session, by which its tokens can be expired.
+    #[schemars(with = "Option<Name>", length(max = SESSION_LIMIT), example = "user_1-session_2")]
     session_id: Option<String>,
 }
 
 /// What a portal lets its customer do. Looking at everything but secrets is always among it.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[schemars(rename = "AppPortalCapability")]
 enum Capability {
+    /// Look.
     ViewBase,
+    /// See the secrets of endpoints.
     ViewEndpointSecret,
+    /// See and rotate the secrets of endpoints.
     ManageEndpointSecret,
-    /// There are no transformations.
+    /// Nothing: there are no transformations.
     ManageTransformations,
+    /// Have messages sent again, and examples sent.
     CreateAttempts,
+    /// Change everything of the application.
     ManageEndpoint,
 }
 
 /// What a portal is opened with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "AppPortalAccessOut")]
 pub struct PortalAccess {
     /// The portal, with the token in its fragment, which browsers do not send to servers.
+    #[schemars(example = "https://portal.example.com/#key=eyJhIjoxfQ")]
     pub url: String,
     /// The token alone.
+    #[schemars(example = "k1.eyJhIjoxfQ.c2lnbmF0dXJl")]
     pub token: String,
 }
 

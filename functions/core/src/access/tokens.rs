@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -16,6 +17,7 @@ use crate::{
     ports::{Directory, Keys, Revocations},
     problem::Problem,
     rules::Check,
+    shapes::Name,
     time::Time,
     token::{Caller, LEEWAY, LONGEST_LIFETIME, Scope, Scopes},
 };
@@ -29,48 +31,64 @@ const DELAYS: std::ops::RangeInclusive<i64> = 0..=604_800;
 /// Sessions that are expired at once.
 const MOST_SESSIONS: usize = 50;
 
-/// The body of a request for a token.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// A token to be made.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TokenIn {
-    /// Id or uid; a token of the organization if unset.
+    /// Of this application, by id or uid; of the organization unless given.
+    #[schemars(example = &"acme")]
     application: Option<String>,
-    /// As many rights as the token has that asks, if unset.
+    /// What it lets do; as much as the token that asks unless given.
+    #[schemars(with = "Option<Vec<Scope>>", length(min = 1), example = ["read", "publish"])]
     scopes: Option<Vec<String>>,
+    /// Its feature flags; 2,048 bytes as JSON.
+    #[schemars(with = "Option<Vec<Name>>", example = ["beta"])]
     feature_flags: Option<Vec<String>>,
+    /// Seconds for which it is good; 30 days unless given.
+    #[schemars(range(min = *LIFETIMES.start(), max = *LIFETIMES.end()), example = DEFAULT_LIFETIME)]
     expiry: Option<u64>,
 }
 
 /// A new token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenOut {
     /// By which it can be revoked.
     pub id: TokenId,
     /// The token. It is shown only now.
+    #[schemars(example = "k1.eyJhIjoxfQ.c2lnbmF0dXJl")]
     pub token: String,
     /// Since when it is good.
     pub created_at: Time,
     /// Until when it is good.
     pub expires_at: Time,
     /// What it lets do.
+    #[schemars(with = "Vec<Scope>", example = ["read", "publish"])]
     pub scopes: Vec<&'static str>,
 }
 
-/// What to revoke: one of the two.
-#[derive(Deserialize, Default)]
+/// A token to revoke: one of the two.
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(default)]
+#[schemars(rename = "TokenRevokeIn")]
 pub struct RevokeIn {
+    /// The token itself.
     token: Option<String>,
+    /// Its id.
+    #[schemars(with = "Option<TokenId>")]
     id: Option<String>,
 }
 
 /// Which of an application's tokens to expire, and when.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(rename = "ApplicationTokenExpireIn")]
 pub struct ExpireIn {
-    /// Seconds from now.
+    /// Seconds from now; none unless given.
+    #[schemars(range(min = *DELAYS.start(), max = *DELAYS.end()), example = 60)]
     expiry: Option<i64>,
+    /// Only those of these sessions.
+    #[schemars(length(max = MOST_SESSIONS), example = ["user_1-session_2"])]
     session_ids: Option<Vec<String>>,
 }
 

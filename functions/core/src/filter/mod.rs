@@ -86,6 +86,11 @@ impl Filter {
     }
 }
 
+/// A filter to show in descriptions.
+pub(crate) fn example() -> Value {
+    serde_json::json!({ "total": [{ "numeric": [">", 1000] }] })
+}
+
 impl PartialEq for Filter {
     fn eq(&self, other: &Self) -> bool {
         self.source == other.source

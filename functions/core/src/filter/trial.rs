@@ -1,24 +1,32 @@
 //! Trying a filter on a sample.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Filter, Misfit};
-use crate::{problem::Problem, rules::Check};
+use crate::{problem::Problem, publish::payload_example, rules::Check, shapes::AnyObject};
 
 /// A filter and a payload.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[schemars(rename = "FilterTestIn")]
 pub struct TrialIn {
+    /// The filter, as it would be saved.
+    #[schemars(with = "AnyObject", example = super::example())]
     filter: Value,
+    /// The payload, as it would be published.
+    #[schemars(with = "AnyObject", example = payload_example())]
     payload: Map<String, Value>,
 }
 
 /// Whether they match.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "FilterTestOut")]
 pub struct TrialOut {
     /// The payload is one that an endpoint with the filter is sent.
     pub matches: bool,
     /// The parts of the filter that do not match, as JSON Pointers (RFC 6901) into it; empty where it matches.
+    #[schemars(example = ["/total"])]
     pub failed: Vec<String>,
 }
 

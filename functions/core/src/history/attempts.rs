@@ -1,8 +1,9 @@
 //! Attempts: one, an endpoint's, and a message's.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{AttemptFilter, History, Status, attempt_list::OfEndpoint, message_attempts::OfMessage};
+use super::{AttemptFilter, History, Status, StatusText, attempt_list::OfEndpoint, message_attempts::OfMessage};
 use crate::{
     delivery::{Attempt, Delivery},
     find,
@@ -14,22 +15,36 @@ use crate::{
     token::Caller,
 };
 
-/// An attempt as it is answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// An attempt: one request that was made to deliver a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "MessageAttemptOut")]
 pub struct AttemptOut {
     /// Its identifier.
     pub id: AttemptId,
+    /// The message.
     msg_id: MessageId,
+    /// The endpoint.
     endpoint_id: EndpointId,
+    /// Where it was sent.
+    #[schemars(example = "https://example.com/webhooks")]
     url: String,
+    /// The body of the response, or why there was none; `{}` without content.
+    #[schemars(example = "{}")]
     response: String,
+    /// The status of the response; 0 if there was none.
+    #[schemars(example = 200)]
     response_status_code: u16,
+    /// Milliseconds until it came.
+    #[schemars(example = 87)]
     response_duration_ms: u64,
     status: Status,
+    #[schemars(with = "StatusText")]
     status_text: &'static str,
-    /// 0: of the schedule; 1: by hand.
+    /// 0 if it was made on schedule, 1 if by hand.
+    #[schemars(extend("enum" = [0, 1]))]
     trigger_type: u8,
+    /// When it began.
     timestamp: Time,
 }
 

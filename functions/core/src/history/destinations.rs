@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{History, MessageFilter, MessageOut, Status, message_out};
+use super::{History, MessageFilter, MessageOut, Status, StatusText, message_out};
 use crate::{
     delivery::Delivery,
     find,
@@ -19,25 +20,30 @@ use crate::{
 };
 
 /// A message of an endpoint, with how far its delivery there is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointMessageOut {
     #[serde(flatten)]
     message: MessageOut,
     status: Status,
+    #[schemars(with = "StatusText")]
     status_text: &'static str,
+    /// When it will be tried again; left out if it will not.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_attempt: Option<Time>,
 }
 
 /// An endpoint of a message, with how far the delivery is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "MessageEndpointOut")]
 pub struct DestinationOut {
     #[serde(flatten)]
     endpoint: EndpointRow,
     status: Status,
+    #[schemars(with = "StatusText")]
     status_text: &'static str,
+    /// When it will be tried again, if it will.
     next_attempt: Option<Time>,
 }
 

@@ -1,5 +1,6 @@
 //! Messages: one, and an application's by time.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -11,20 +12,32 @@ use crate::{
     page::{self, Ask, Batch, List, Page, Part},
     ports::{Directory, Record},
     problem::Problem,
+    publish::payload_example,
+    shapes::AnyObject,
     time::Time,
     token::Caller,
 };
 
-/// A message as it is answered.
-#[derive(Debug, Clone, Serialize)]
+/// A message.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MessageOut {
+    /// The sender's own id for it, usable in place of its id.
+    #[schemars(example = "evt-1")]
     event_id: Option<String>,
+    /// Its event type.
+    #[schemars(example = "invoice.paid")]
     event_type: String,
-    /// The JSON text as it was published.
+    /// What was published, `{}` without content.
+    // The JSON text as it was published.
+    #[schemars(with = "AnyObject", example = payload_example())]
     payload: Box<RawValue>,
+    /// Its channels.
+    #[schemars(example = ["project_1337"])]
     channels: Option<Vec<String>>,
+    /// Its identifier.
     id: MessageId,
+    /// When it was taken in.
     timestamp: Time,
 }
 

@@ -19,7 +19,7 @@ pub use attempts::AttemptOut;
 pub use destinations::{DestinationOut, EndpointMessageOut};
 pub use filter::{AttemptFilter, MessageFilter, Window};
 pub use messages::{MessageOut, message_out};
-pub use status::Status;
+pub use status::{Status, StatusText};
 
 /// The use cases, over the ports.
 #[derive(Debug)]

@@ -1,5 +1,8 @@
 //! How far a delivery is, in the contract's numbers.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 use crate::{
@@ -56,6 +59,34 @@ impl Status {
             Some(State::Succeeded) => (Self::Success, None),
             Some(State::Failed(_) | State::Canceled(_)) => (Self::Fail, None),
         }
+    }
+}
+
+impl JsonSchema for Status {
+    fn schema_name() -> Cow<'static, str> {
+        "MessageStatus".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "How far it is: 0 for success, 1 for pending, 2 for failed, 3 for sending.",
+            "type": "integer", "enum": [0, 1, 2, 3],
+        })
+    }
+}
+
+/// The shape of [`Status::text`].
+#[derive(Debug)]
+pub struct StatusText;
+
+impl JsonSchema for StatusText {
+    fn schema_name() -> Cow<'static, str> {
+        "MessageStatusText".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let all = [Status::Success, Status::Pending, Status::Fail, Status::Sending].map(Status::text);
+        json_schema!({ "description": "How far it is, in a word.", "type": "string", "enum": all })
     }
 }
 

@@ -1,57 +1,80 @@
 //! What is sent to make or change an application, and its rules.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
     entity::{Application, Metadata},
-    given::{Given, not_null},
+    given::{Given, not_null, object},
     ids::{AppId, Id as _, Ksuid, OrgId},
     problem::{Item, Problem},
     rules::Check,
+    shapes::{MetadataShape, Rate, Text, Uid},
 };
 
 /// Messages per second.
 const PUBLISH_RATES: std::ops::RangeInclusive<u32> = 1..=100_000;
 
-/// The body of POST and PUT.
-#[derive(Debug, Clone, Deserialize)]
+/// An application to be made, or to take the place of the one that is there.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApplicationIn {
+    /// What people call it.
+    #[schemars(with = "Text", length(min = 1), example = "Acme Inc.")]
     name: String,
+    /// Your own name for it, usable in place of its id.
     #[serde(default)]
+    #[schemars(with = "Given<Uid<AppId>>", example = &"acme")]
     pub(super) uid: Given<String>,
+    /// Deliveries a second to all its endpoints together, at most.
     #[serde(default)]
+    #[schemars(with = "Option<Rate>")]
     throttle_rate: Option<u16>,
+    /// An older name of `throttleRate`.
     #[serde(default)]
+    #[schemars(with = "Option<Rate>", extend("deprecated" = true))]
     rate_limit: Option<u16>,
     #[serde(default)]
+    #[schemars(with = "Option<MetadataShape>")]
     metadata: Option<Metadata>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     delivery: Given<PublishingIn>,
 }
 
-/// The body of PATCH.
-#[derive(Debug, Clone, Deserialize)]
+/// What to change of an application. What is not given stays as it is; `null` unsets.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApplicationPatch {
+    /// What people call it.
     #[serde(default, deserialize_with = "not_null")]
+    #[schemars(with = "Text", length(min = 1), example = "Acme Inc.")]
     name: Option<String>,
+    /// Your own name for it, usable in place of its id.
     #[serde(default)]
+    #[schemars(with = "Given<Uid<AppId>>", example = &"acme")]
     uid: Given<String>,
+    /// Deliveries a second to all its endpoints together, at most.
     #[serde(default)]
+    #[schemars(with = "Given<Rate>")]
     throttle_rate: Given<u16>,
+    /// An older name of `throttleRate`.
     #[serde(default)]
+    #[schemars(with = "Given<Rate>", extend("deprecated" = true))]
     rate_limit: Given<u16>,
     #[serde(default)]
+    #[schemars(with = "Given<MetadataShape>")]
     metadata: Given<Metadata>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     delivery: Given<PublishingIn>,
 }
 
-/// What Postrider adds to the contract's application.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+/// What Postrider adds to an application of the contract.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(rename = "ApplicationDeliveryIn")]
 struct PublishingIn {
+    /// Messages a second that are taken in, at most.
+    #[schemars(range(min = *PUBLISH_RATES.start(), max = *PUBLISH_RATES.end()), example = 500)]
     publish_rate: Given<u32>,
 }
 

@@ -1,47 +1,113 @@
 //! How the sender proves to the receiver who it is, as it is sent, and its rules.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::{
     headers::{self, VALUE_LIMIT},
     manner_in, target_url,
 };
-use crate::{keyring::Sealed, manner::Auth, outbound::without_userinfo, problem::Problem, rules::Check};
+use crate::{
+    keyring::Sealed,
+    manner::Auth,
+    outbound::without_userinfo,
+    problem::Problem,
+    rules::{Check, NAME_LIMIT, URL_LIMIT},
+};
 
-/// The member `auth`. What does not belong to its type is not looked at. Not `Debug`: it may hold a secret.
-#[derive(Clone, Deserialize)]
+/// How the sender proves to the receiver who it is, besides the signature. Members that do not belong to the type are
+/// not looked at; a secret that is left out is the one that stands.
+// Not `Debug`: it may hold a secret.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("allOf" = needed()))]
 pub(super) struct AuthIn {
+    /// The kind.
     #[serde(rename = "type")]
+    #[schemars(example = &"bearer")]
     kind: Kind,
+    /// Of `basic`: without a colon.
     #[serde(default)]
     username: Option<String>,
+    /// Of `basic`.
     #[serde(default)]
     password: Option<String>,
+    /// Of `bearer`.
     #[serde(default)]
+    #[schemars(example = "3fe6c4b1")]
     token: Option<String>,
+    /// Of `header`: its name.
     #[serde(default)]
     name: Option<String>,
+    /// Of `header`: its value.
     #[serde(default)]
     value: Option<String>,
+    /// Of `oauth2`: where tokens are asked for by client credentials.
     #[serde(default)]
     token_url: Option<String>,
+    /// Of `oauth2`.
     #[serde(default)]
     client_id: Option<String>,
+    /// Of `oauth2`.
     #[serde(default)]
     client_secret: Option<String>,
+    /// Of `oauth2`: scopes with a space between.
     #[serde(default)]
     scope: Option<String>,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 enum Kind {
     None,
     Basic,
     Bearer,
     Header,
     OAuth2,
+}
+
+/// The members that each type needs, and their limits.
+fn needed() -> Value {
+    let limits = |kind: &str, needed: &[&str], limits: Value| {
+        json!({
+            "if": { "properties": { "type": { "const": kind } }, "required": ["type"] },
+            "then": { "required": needed, "properties": limits },
+        })
+    };
+    let credential =
+        json!({ "type": ["string", "null"], "maxLength": VALUE_LIMIT, "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$" });
+    let value = json!({ "type": ["string", "null"], "maxLength": VALUE_LIMIT, "pattern": r"^[!-~]([\t -~]*[!-~])?$" });
+    json!([
+        limits(
+            "basic",
+            &["username"],
+            json!({
+                "username": { "type": "string", "maxLength": VALUE_LIMIT, "pattern": r"^[^:\u0000-\u001f\u007f-\u009f]*$" },
+                "password": credential,
+            })
+        ),
+        limits("bearer", &[], json!({ "token": value })),
+        limits(
+            "header",
+            &["name"],
+            json!({
+                "name": { "type": "string", "minLength": 1, "maxLength": NAME_LIMIT, "pattern": headers::HEADER_NAME },
+                "value": value,
+            })
+        ),
+        limits(
+            "oauth2",
+            &["tokenUrl", "clientId"],
+            json!({
+                "tokenUrl": { "type": "string", "format": "uri", "maxLength": URL_LIMIT, "pattern": "^https?://" },
+                "clientId": { "type": "string", "minLength": 1, "maxLength": VALUE_LIMIT, "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$" },
+                "clientSecret": credential,
+                "scope": { "type": ["string", "null"], "maxLength": VALUE_LIMIT, "pattern": r"^[!#-\[\]-~]+( [!#-\[\]-~]+)*$" },
+            })
+        ),
+    ])
 }
 
 /// Seals a secret for the endpoint at hand.

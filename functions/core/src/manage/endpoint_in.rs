@@ -1,17 +1,21 @@
 //! What is sent to make or change an endpoint, and its rules.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{manner_in::MannerIn, target_url::url};
 use crate::{
     entity::{Endpoint, Metadata},
-    given::{Given, not_null},
+    given::{Given, not_null, object},
     ids::{EndpointId, Id as _},
     manner::Kind,
     problem::Problem,
     rules::Check,
     secret::{KeyType, SigningSecret},
+    shapes::{MetadataShape, Name, Rate, Secret, TargetUrl, Text, Uid, without},
 };
 
 /// The URL of a poller that is given none: of a name that never exists (RFC 6761, section 6.4).
@@ -22,63 +26,124 @@ const CHANNELS: usize = 10;
 const EVENT_TYPES: usize = 1_000;
 const EVENT_TYPES_BYTES: usize = 65_536;
 
-/// The body of POST and PUT. Not `Debug`: it may hold a secret.
-#[derive(Clone, Deserialize)]
+/// An endpoint to be made, or to take the place of the one that is there.
+// Not `Debug`: it may hold a secret.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("anyOf" = url_or_poller()))]
 pub struct EndpointIn {
-    /// A poller's may be left out.
+    /// Where requests go. A poller's may be left out.
     #[serde(default, deserialize_with = "not_null")]
+    #[schemars(with = "TargetUrl")]
     url: Option<String>,
+    /// Your own name for it, usable in place of its id.
     #[serde(default)]
+    #[schemars(with = "Given<Uid<EndpointId>>", example = "acme-billing")]
     pub(super) uid: Given<String>,
+    /// For people.
     #[serde(default)]
+    #[schemars(with = "Text", example = "Invoices of Acme")]
     description: String,
+    /// Kept and shown; it changes nothing.
     #[serde(default)]
+    #[schemars(range(min = 1), example = 1)]
     version: Option<u16>,
+    /// Whether its messages are recorded only, and not sent.
     #[serde(default)]
     disabled: bool,
+    /// The event types it wants; all if left out. They must exist. Duplicates count once; 65,536 bytes together.
+    /// `filterTypes` is an older name.
     #[serde(default, alias = "filterTypes")]
+    #[schemars(with = "Option<Vec<Name>>", length(min = 1, max = EVENT_TYPES), example = ["invoice.paid"])]
     event_types: Option<Vec<String>>,
+    /// The channels it listens to; all if left out. Duplicates count once.
     #[serde(default)]
+    #[schemars(with = "Option<Vec<Name>>", length(min = 1, max = CHANNELS), example = ["project_1337"])]
     channels: Option<Vec<String>>,
+    /// Requests a second, at most.
     #[serde(default)]
+    #[schemars(with = "Option<Rate>")]
     throttle_rate: Option<u16>,
+    /// An older name of `throttleRate`.
     #[serde(default)]
+    #[schemars(with = "Option<Rate>", extend("deprecated" = true))]
     rate_limit: Option<u16>,
     #[serde(default)]
+    #[schemars(with = "Option<MetadataShape>")]
     metadata: Option<Metadata>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     delivery: Given<MannerIn>,
-    /// Looked at by POST only.
+    /// The signing secret, if you bring one; otherwise one is generated. Only POST looks at it.
+    // Anything is taken for the methods that do not look.
     #[serde(default)]
+    #[schemars(with = "Option<Secret>")]
     secret: Value,
 }
 
-/// The body of PATCH. Not `Debug`: it may hold a secret.
-#[derive(Clone, Deserialize)]
+fn url_or_poller() -> Value {
+    let poller = json!({ "type": "object", "required": ["type"], "properties": { "type": { "const": Kind::Poller } } });
+    json!([{ "required": ["url"] }, { "required": ["delivery"], "properties": { "delivery": poller } }])
+}
+
+/// The shape of the same where its secret is not looked at: by PUT.
+#[derive(Debug)]
+pub struct EndpointUpdate;
+
+impl JsonSchema for EndpointUpdate {
+    fn schema_name() -> Cow<'static, str> {
+        "EndpointUpdate".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        without("secret", EndpointIn::json_schema(generator))
+    }
+}
+
+/// What to change of an endpoint. What is not given stays as it is; `null` unsets.
+// Not `Debug`: it may hold a secret.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointPatch {
+    /// Where requests go.
     #[serde(default, deserialize_with = "not_null")]
+    #[schemars(with = "TargetUrl")]
     url: Option<String>,
+    /// Your own name for it, usable in place of its id.
     #[serde(default)]
+    #[schemars(with = "Given<Uid<EndpointId>>", example = "acme-billing")]
     uid: Given<String>,
+    /// For people.
     #[serde(default, deserialize_with = "not_null")]
+    #[schemars(with = "Text", example = "Invoices of Acme")]
     description: Option<String>,
+    /// Kept and shown; it changes nothing.
     #[serde(default, deserialize_with = "not_null")]
+    #[schemars(with = "u16", range(min = 1), example = 1)]
     version: Option<u16>,
+    /// Whether its messages are recorded only, and not sent.
     #[serde(default, deserialize_with = "not_null")]
+    #[schemars(with = "bool")]
     disabled: Option<bool>,
+    /// The event types it wants; all if `null`. `filterTypes` is an older name.
     #[serde(default, alias = "filterTypes")]
+    #[schemars(with = "Given<Vec<Name>>", length(min = 1, max = EVENT_TYPES), example = ["invoice.paid"])]
     event_types: Given<Vec<String>>,
+    /// The channels it listens to; all if `null`.
     #[serde(default)]
+    #[schemars(with = "Given<Vec<Name>>", length(min = 1, max = CHANNELS), example = ["project_1337"])]
     channels: Given<Vec<String>>,
+    /// Requests a second, at most.
     #[serde(default)]
+    #[schemars(with = "Given<Rate>")]
     throttle_rate: Given<u16>,
+    /// An older name of `throttleRate`.
     #[serde(default)]
+    #[schemars(with = "Given<Rate>", extend("deprecated" = true))]
     rate_limit: Given<u16>,
     #[serde(default)]
+    #[schemars(with = "Given<MetadataShape>")]
     metadata: Given<Metadata>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     delivery: Given<MannerIn>,
 }
 

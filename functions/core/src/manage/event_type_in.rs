@@ -1,15 +1,19 @@
 //! What is sent to make or change an event type, and its rules.
 
+use std::{borrow::Cow, collections::BTreeMap};
+
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::touched;
 use crate::{
     entity::{EventType, Validation},
-    given::{Given, not_null},
+    given::{Given, not_null, object},
     problem::Problem,
     rules::{Check, json_size},
     schema::Schema,
+    shapes::{AnyObject, Name, Text, without},
     time::Time,
 };
 
@@ -18,56 +22,98 @@ pub(super) const SCHEMAS_LIMIT: usize = 262_144;
 /// Versions of one event type.
 const MOST_VERSIONS: usize = 50;
 
-/// The body of POST and PUT.
-#[derive(Debug, Clone, Deserialize)]
+/// An event type to be made.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventTypeIn {
-    /// Looked at by POST only.
+    /// Its name, which is its key.
+    // Looked at by POST only; PUT has it in the path.
     #[serde(default)]
+    #[schemars(required, with = "Name", example = "invoice.paid")]
     name: Value,
+    /// For people.
+    #[schemars(with = "Text", example = "An invoice was paid in full")]
     description: String,
+    /// Whether it is hidden from lists.
     #[serde(default)]
     archived: bool,
+    /// Kept and shown; it changes nothing.
     #[serde(default)]
     deprecated: bool,
+    /// A JSON Schema of its payloads for each version. At most 262,144 bytes as JSON.
     #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, AnyObject>>", example = schemas_example())]
     schemas: Option<Map<String, Value>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     validation: Option<ValidationIn>,
+    /// Who may see it: applications whose tokens have this flag.
     #[serde(default)]
+    #[schemars(with = "Option<Name>", example = &"beta")]
     feature_flag: Option<String>,
 }
 
-/// The body of PATCH.
-#[derive(Debug, Clone, Deserialize)]
+/// The shape of the same where the name is in the path: by PUT.
+#[derive(Debug)]
+pub struct EventTypeUpdate;
+
+impl JsonSchema for EventTypeUpdate {
+    fn schema_name() -> Cow<'static, str> {
+        "EventTypeUpdate".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> schemars::Schema {
+        without("name", EventTypeIn::json_schema(generator))
+    }
+}
+
+/// What to change of an event type. What is not given stays as it is; `null` unsets.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventTypePatch {
+    /// For people.
     #[serde(default, deserialize_with = "not_null")]
+    #[schemars(with = "Text", example = "An invoice was paid in full")]
     description: Option<String>,
+    /// Whether it is hidden from lists.
     #[serde(default, deserialize_with = "not_null")]
+    #[schemars(with = "bool")]
     archived: Option<bool>,
+    /// Kept and shown; it changes nothing.
     #[serde(default, deserialize_with = "not_null")]
+    #[schemars(with = "bool")]
     deprecated: Option<bool>,
+    /// A JSON Schema of its payloads for each version. At most 262,144 bytes as JSON.
     #[serde(default)]
+    #[schemars(with = "Given<BTreeMap<String, AnyObject>>", example = schemas_example())]
     schemas: Given<Map<String, Value>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     validation: Given<ValidationIn>,
+    /// Who may see it: applications whose tokens have this flag.
     #[serde(default)]
+    #[schemars(with = "Given<Name>", example = &"beta")]
     feature_flag: Given<String>,
 }
 
-/// Whether payloads must satisfy a schema. An addition to the contract.
-#[derive(Debug, Clone, Deserialize)]
+/// Whether payloads must satisfy a schema.
+// An addition to the contract.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[schemars(rename = "EventTypeValidationIn")]
 struct ValidationIn {
     payload: Satisfied,
+    /// The version of the schema; the latest unless given.
     #[serde(default)]
+    #[schemars(example = &"1")]
     version: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// What is demanded of payloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "EventTypeValidationMode")]
 enum Satisfied {
+    /// One that does not satisfy the schema is refused.
     Enforce,
+    /// Nothing.
     Off,
 }
 
@@ -75,6 +121,10 @@ impl ValidationIn {
     fn demand(&self) -> Option<Validation> {
         (self.payload == Satisfied::Enforce).then(|| Validation { version: self.version.clone() })
     }
+}
+
+pub(super) fn schemas_example() -> Value {
+    json!({ "1": { "type": "object", "properties": { "total": { "type": "integer" } }, "required": ["total"] } })
 }
 
 fn check(description: Option<&str>, schemas: Option<&Map<String, Value>>, flag: Option<&String>) -> Check {

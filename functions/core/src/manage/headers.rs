@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Manager;
@@ -15,6 +16,7 @@ use crate::{
     ports::{Ambient, Directory, Jobs, Keys},
     problem::Problem,
     rules::{Check, NAME_LIMIT},
+    shapes::inline_schema,
     token::Caller,
 };
 
@@ -24,6 +26,9 @@ const MOST: usize = 50;
 pub(super) const VALUE_LIMIT: usize = 4_096;
 /// Names and values together, in bytes.
 const TOTAL_LIMIT: usize = 65_536;
+
+/// A token of RFC 9110, section 5.6.2, as a pattern.
+pub(super) const HEADER_NAME: &str = r"^[A-Za-z0-9!#$%&'*+.^_`|~\-]+$";
 
 const FORBIDDEN: [&str; 21] = [
     "age",
@@ -56,25 +61,48 @@ const FORBIDDEN_PREFIXES: [&str; 11] = [
 const SENSITIVE: [&str; 6] =
     ["authorization", "proxy-authenticate", "proxy-authorization", "www-authenticate", "x-api-key", "x-auth-token"];
 
-/// The body of PUT.
-#[derive(Clone, Deserialize)]
+/// A header's value.
+struct HeaderValue;
+
+inline_schema!(HeaderValue => schemars::json_schema!({
+    "type": "string", "maxLength": VALUE_LIMIT, "pattern": "^[\\t -~]*$",
+}));
+
+/// The headers that an endpoint's requests shall have besides those of Postrider: all of them.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[schemars(rename = "EndpointHeadersIn")]
 pub struct HeadersIn {
+    /// Values by name. Names that differ by case only are the same header, and some cannot be set.
+    #[schemars(with = "BTreeMap<String, HeaderValue>", extend("maxProperties" = MOST, "propertyNames" = name_schema()))]
+    #[schemars(example = BTreeMap::from([("x-tenant", "acme")]))]
     headers: BTreeMap<String, String>,
 }
 
-/// The body of PATCH: `null` removes a header.
-#[derive(Clone, Deserialize)]
+/// The headers to add, to replace, and to remove.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[schemars(rename = "EndpointHeadersPatchIn")]
 pub struct HeadersPatch {
+    /// Values by name; `null` removes a header.
+    #[schemars(with = "BTreeMap<String, Option<HeaderValue>>", extend("propertyNames" = name_schema()))]
+    #[schemars(example = BTreeMap::from([("x-tenant", Some("acme")), ("x-old", None)]))]
     headers: BTreeMap<String, Option<String>>,
 }
 
 /// Headers as they are answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "EndpointHeadersOut")]
 pub struct HeadersOut {
-    /// With their values.
+    /// Values by name.
+    #[schemars(example = BTreeMap::from([("x-tenant", "acme")]))]
     pub headers: BTreeMap<String, String>,
     /// The names of those whose values are withheld.
+    #[schemars(example = ["x-api-key"])]
     pub sensitive: Vec<String>,
+}
+
+/// That some names are taken is said in words.
+fn name_schema() -> serde_json::Value {
+    serde_json::json!({ "minLength": 1, "maxLength": NAME_LIMIT, "pattern": HEADER_NAME })
 }
 
 impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A, S, J> {

@@ -5,8 +5,9 @@
 
 use std::collections::HashSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Manager, TRIES, busy, event_type_in::check_schemas, touched};
 use crate::{
@@ -24,41 +25,67 @@ const VERSION: &str = "1";
 /// Event types read at once.
 const PAGE: usize = 250;
 
-/// The body of the call: `spec`, or `specRaw` in JSON or YAML.
-#[derive(Debug, Clone, Deserialize)]
+/// An `OpenAPI` document: either `spec` or `specRaw`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "EventTypeImportOpenApiIn")]
 pub struct ImportIn {
+    /// The document.
     #[serde(default)]
+    #[schemars(example = spec_example())]
     spec: Option<Map<String, Value>>,
+    /// The document as text, in JSON or YAML.
     #[serde(default)]
     spec_raw: Option<String>,
+    /// Whether nothing is written, and only told what would be.
     #[serde(default)]
     dry_run: bool,
+    /// Whether event types that the document does not have are archived.
     #[serde(default)]
     replace_all: bool,
 }
 
 /// What the import did, or would do.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "EventTypeImportOpenApiOut")]
 pub struct ImportOut {
     data: Imported,
 }
 
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+/// Event types.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+#[schemars(rename = "EventTypeImportOpenApiOutData")]
 struct Imported {
     /// Names of the event types that were written, archived ones too.
+    #[schemars(example = ["invoice.paid"])]
     modified: Vec<String>,
     /// Those that would be written, on a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     to_modify: Option<Vec<FromOpenApi>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// An event type as the document has it.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "EventTypeFromOpenApi")]
 struct FromOpenApi {
+    /// Its name.
+    #[schemars(example = "invoice.paid")]
     name: String,
+    /// For people.
+    #[schemars(example = "An invoice was paid in full")]
     description: String,
+    /// A JSON Schema of its payloads.
+    #[schemars(example = super::event_type_in::schemas_example())]
     schemas: Option<Map<String, Value>>,
+    /// Whether it is on its way out.
     deprecated: bool,
+}
+
+fn spec_example() -> Value {
+    let schema = json!({ "type": "object", "properties": { "total": { "type": "integer" } } });
+    let content = json!({ "application/json": { "schema": schema } });
+    let webhook = json!({ "post": { "operationId": "invoice.paid", "requestBody": { "content": content } } });
+    json!({ "openapi": "3.1.0", "info": { "title": "Acme", "version": "1" }, "webhooks": { "invoice.paid": webhook } })
 }
 
 impl From<EventType> for FromOpenApi {

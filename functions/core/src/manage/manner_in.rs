@@ -1,56 +1,86 @@
 //! The member `delivery` of an endpoint as it is sent, and its rules.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     auth_in::{AuthIn, Seal},
-    headers,
+    headers::{self, HEADER_NAME},
 };
 use crate::{
     filter::Filter,
-    given::Given,
+    given::{Given, object},
     manner::{Auth, Batching, Confirming, Format, Kind, Manner, Method},
     problem::Problem,
-    rules::Check,
+    rules::{Check, NAME_LIMIT},
     secret::KeyType,
+    shapes::AnyObject,
 };
 
 /// The name under which Standard Webhooks knows of it; the others that begin like this are Postrider's own.
 const EVENT_TYPE: &str = "webhook-event-type";
+/// The least and the most of each.
+const EVENTS: (u32, u32) = (2, 100);
+const SECONDS: (u32, u32) = (1, 900);
+const CONFIRM_SECONDS: (u32, u32) = (1, 86_400);
 
-/// How to deliver. `null` means the default. Not `Debug`: it may hold a secret.
-#[derive(Clone, Default, Deserialize)]
+/// How to deliver: what Postrider adds to an endpoint of the contract. A member that is `null` falls to its default.
+// Not `Debug`: it may hold a secret.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(rename = "DeliveryIn", extend("not" = not_together()))]
 pub(super) struct MannerIn {
+    /// How messages reach the customer; it stays what it was made as.
     #[serde(rename = "type")]
     kind: Option<Kind>,
+    /// Whether deliveries are held until it is resumed.
     paused: Given<bool>,
+    /// The method of the requests.
     method: Given<Method>,
+    /// The form of the requests' bodies.
     format: Given<Format>,
+    /// A header in which the event type is sent as well.
+    #[schemars(length(min = 1, max = NAME_LIMIT), regex(pattern = HEADER_NAME), example = "x-event-type")]
     event_type_header: Given<String>,
+    #[serde(deserialize_with = "object")]
     auth: Given<AuthIn>,
+    #[serde(deserialize_with = "object")]
     batch: Given<BatchIn>,
+    #[serde(deserialize_with = "object")]
     confirm: Given<ConfirmIn>,
+    /// Whether the receiver was asked for its consent, as `CloudEvents`' abuse protection has it, before anything is sent.
     consent: Given<bool>,
+    /// Only messages with such a payload, in the language of `EventBridge`'s patterns.
+    #[schemars(with = "Given<AnyObject>", example = crate::filter::example())]
     filter: Given<Value>,
     /// What [`MannerIn::check`] makes of `filter`.
     #[serde(skip)]
     checked_filter: Given<Filter>,
-    /// Of the signing key that is generated; looked at where an endpoint is created.
+    /// The kind of signing secret that is generated for a new endpoint.
     key_type: Option<KeyType>,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+/// Several events in one request, as a JSON array.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "BatchIn")]
 struct BatchIn {
+    /// Events in one request, at most.
+    #[schemars(range(min = EVENTS.0, max = EVENTS.1), example = 10)]
     max_events: u32,
+    /// Seconds that the first of them waits, at most.
+    #[schemars(range(min = SECONDS.0, max = SECONDS.1), example = 5)]
     max_seconds: u32,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+/// A delivery succeeds when its receiver calls a URL that came with it, not already by a 2xx.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ConfirmIn")]
 struct ConfirmIn {
+    /// Seconds after its response in which the receiver must.
+    #[schemars(range(min = CONFIRM_SECONDS.0, max = CONFIRM_SECONDS.1), example = 300)]
     within_seconds: u32,
 }
 
@@ -64,11 +94,11 @@ impl MannerIn {
             auth.check(check, plain_http);
         }
         if let Some(batch) = self.batch.value() {
-            within(check, ["batch", "maxEvents"], batch.max_events, 2, 100);
-            within(check, ["batch", "maxSeconds"], batch.max_seconds, 1, 900);
+            within(check, ["batch", "maxEvents"], batch.max_events, EVENTS);
+            within(check, ["batch", "maxSeconds"], batch.max_seconds, SECONDS);
         }
         if let Some(confirm) = self.confirm.value() {
-            within(check, ["confirm", "withinSeconds"], confirm.within_seconds, 1, 86_400);
+            within(check, ["confirm", "withinSeconds"], confirm.within_seconds, CONFIRM_SECONDS);
         }
         self.check_filter(check);
     }
@@ -115,6 +145,15 @@ impl MannerIn {
     }
 }
 
+/// What [`goes_together`] refuses of one request.
+fn not_together() -> Value {
+    let object = json!({ "type": "object" });
+    json!({ "anyOf": [
+        { "required": ["batch", "confirm"], "properties": { "batch": object, "confirm": object } },
+        { "required": ["batch", "format"], "properties": { "batch": object, "format": { "const": Format::CloudEventsBinary } } },
+    ] })
+}
+
 fn batching(batch: BatchIn) -> Batching {
     let small = |number| u16::try_from(number).unwrap_or(u16::MAX);
     Batching { max_events: small(batch.max_events), max_seconds: small(batch.max_seconds) }
@@ -158,7 +197,7 @@ pub(super) fn header_name(name: &str) -> Result<(), &'static str> {
     if is_attribute { Err("this header cannot be set") } else { headers::check_name(name) }
 }
 
-fn within(check: &mut Check, field: [&str; 2], number: u32, least: u32, most: u32) {
+fn within(check: &mut Check, field: [&str; 2], number: u32, (least, most): (u32, u32)) {
     if !(least..=most).contains(&number) {
         check.fail(&["body", "delivery", field[0], field[1]], format!("must be {least} to {most}"));
     }

@@ -48,8 +48,8 @@ mod tests;
 
 pub use application_in::{ApplicationIn, ApplicationPatch};
 pub use applications::application_or_new;
-pub use endpoint_in::{EndpointIn, EndpointPatch};
-pub use event_type_in::{EventTypeIn, EventTypePatch};
+pub use endpoint_in::{EndpointIn, EndpointPatch, EndpointUpdate};
+pub use event_type_in::{EventTypeIn, EventTypePatch, EventTypeUpdate};
 pub use event_types::EventTypesShown;
 pub use headers::{HeadersIn, HeadersOut, HeadersPatch};
 pub use import::{ImportIn, ImportOut};

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Manager, TRIES, audit, busy, endpoint_in};
 use crate::{
     entity::{Endpoint, OldSecret, Secrets},
     find,
+    given::object,
     ids::EndpointId,
     keyring::Sealed,
     operational::Subject,
@@ -16,31 +18,41 @@ use crate::{
     problem::Problem,
     rules::Check,
     secret::{KeyType, SigningSecret},
+    shapes,
     time::Time,
     token::Caller,
 };
 
 /// Old keys that still count.
 const MOST_OLD: usize = 10;
-const LONGEST_GRACE_SECS: u32 = 604_800;
+pub(super) const LONGEST_GRACE_SECS: u32 = 604_800;
 pub(super) const DEFAULT_GRACE_SECS: u32 = 86_400;
 
-/// The body of a rotation. Not `Debug`: it may hold a secret.
-#[derive(Clone, Deserialize)]
+/// How to replace a signing secret.
+// Not `Debug`: it may hold a secret.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "EndpointSecretRotateIn")]
 pub struct Rotation {
+    /// The new secret, if you bring one; otherwise one is generated.
     #[serde(default)]
+    #[schemars(with = "Option<shapes::Secret>")]
     key: Option<String>,
+    /// Seconds for which the secret before goes on signing too; a day unless given.
     #[serde(default)]
+    #[schemars(range(max = LONGEST_GRACE_SECS), example = DEFAULT_GRACE_SECS)]
     grace_period_seconds: Option<u32>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     delivery: Option<Generated>,
 }
 
-/// What kind of key is generated, if none is brought. Beside the contract, like `delivery` on an endpoint.
-#[derive(Clone, Deserialize)]
+/// What kind of secret is generated, if none is brought.
+// Beside the contract, like `delivery` on an endpoint.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "EndpointSecretDeliveryIn")]
 struct Generated {
+    /// The kind; that of the secret before unless given.
     #[serde(default)]
     key_type: Option<KeyType>,
 }
@@ -53,8 +65,11 @@ struct Wanted {
 }
 
 /// What verifies the signatures: the current symmetric key, or the public half of the current pair.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EndpointSecretOut")]
 pub struct SecretOut {
+    /// `whsec_` and the shared secret, or `whpk_` and the public key, in base64.
+    #[schemars(regex(pattern = r"^wh(sec|pk)_[A-Za-z0-9+/]+={0,2}$"), example = &"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
     key: String,
 }
 

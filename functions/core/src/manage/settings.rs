@@ -1,12 +1,13 @@
 //! What an organization settles for all its applications. A change counts for what is published half a minute later at
 //! the latest (see [`crate::publish`]).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Manager, TRIES, audit, busy, written};
 use crate::{
     entity::{Settings, Unlisted},
-    given::not_null,
+    given::{not_null, required_object},
     ids::OrgId,
     outbound::Sender,
     ports::{Ambient, Directory, Jobs, Keys},
@@ -14,46 +15,65 @@ use crate::{
     token::Caller,
 };
 
-/// The body of PUT: what is not given is as it is by default.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+/// Settings to take the place of those that are there. What is left out falls to its default.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(rename = "OrganizationSettingsIn")]
 pub struct SettingsIn {
+    #[serde(deserialize_with = "required_object")]
     event_types: EventTypesIn,
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+/// What becomes of messages whose event type the organization does not use.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(rename = "EventTypeSettingsIn")]
 struct EventTypesIn {
+    /// Of one that does not exist.
     unknown: Unlisted,
+    /// Of one that is archived.
     archived: Unlisted,
 }
 
-/// The body of PATCH: what is not given stays.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+/// Settings to change. What is left out stays as it is.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(rename = "OrganizationSettingsPatch")]
 pub struct SettingsPatch {
+    #[serde(deserialize_with = "required_object")]
     event_types: EventTypesPatch,
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+/// What becomes of messages whose event type the organization does not use.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(rename = "EventTypeSettingsPatch")]
 struct EventTypesPatch {
+    /// Of one that does not exist.
     #[serde(deserialize_with = "not_null")]
+    #[schemars(with = "Unlisted")]
     unknown: Option<Unlisted>,
+    /// Of one that is archived.
     #[serde(deserialize_with = "not_null")]
+    #[schemars(with = "Unlisted")]
     archived: Option<Unlisted>,
 }
 
 /// The settings as they are answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "OrganizationSettingsOut")]
 pub struct SettingsOut {
     event_types: EventTypesOut,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// What becomes of messages whose event type the organization does not use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "EventTypeSettingsOut")]
 struct EventTypesOut {
+    /// Of one that does not exist.
     unknown: Unlisted,
+    /// Of one that is archived.
     archived: Unlisted,
 }
 

@@ -1,5 +1,6 @@
 //! Applications, endpoints and event types as they are answered.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -8,30 +9,47 @@ use crate::{
     entity::{Application, Endpoint, EventType, Metadata},
     ids::{AppId, EndpointId},
     page::Key,
+    shapes::{MetadataShape, Rate, inline_schema},
     time::Time,
 };
 
-/// An application as it is answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// An application.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApplicationOut {
+    /// Its identifier.
     id: AppId,
+    /// Your own name for it, usable in place of its id.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"acme")]
     uid: Option<String>,
+    /// What people call it.
+    #[schemars(example = "Acme Inc.")]
     name: String,
+    /// Deliveries a second to all its endpoints together, at most.
+    #[schemars(with = "Option<Rate>")]
     throttle_rate: Option<u16>,
+    /// An older name of `throttleRate`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Rate>", extend("deprecated" = true))]
     rate_limit: Option<u16>,
+    #[schemars(with = "MetadataShape")]
     metadata: Metadata,
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<PublishingOut>,
+    /// When it was made.
     created_at: Time,
+    /// When it was changed last.
     updated_at: Time,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// What Postrider adds to an application of the contract; left out where it is as the contract knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ApplicationDeliveryOut")]
 struct PublishingOut {
+    /// Messages a second that are taken in, at most.
+    #[schemars(example = 500)]
     publish_rate: u32,
 }
 
@@ -52,21 +70,43 @@ impl From<Application> for ApplicationOut {
 }
 
 /// What is shown of an endpoint everywhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointRow {
+    /// Its identifier.
     id: EndpointId,
+    /// Your own name for it, usable in place of its id.
+    #[schemars(example = "acme-billing")]
     uid: Option<String>,
+    /// Where requests go.
+    #[schemars(example = "https://example.com/webhooks")]
     url: String,
+    /// Kept and shown; it changes nothing.
+    #[schemars(example = 1)]
     version: u16,
+    /// For people.
+    #[schemars(example = "Invoices of Acme")]
     description: String,
+    /// Whether its messages are recorded only, and not sent.
     disabled: bool,
+    /// The event types it wants; all if `null`.
+    #[schemars(example = ["invoice.paid"])]
     event_types: Option<Vec<String>>,
+    /// An older name of `eventTypes`.
+    #[schemars(extend("deprecated" = true))]
     filter_types: Option<Vec<String>>,
+    /// The channels it listens to; all if `null`.
+    #[schemars(example = ["project_1337"])]
     channels: Option<Vec<String>>,
+    /// Requests a second, at most.
+    #[schemars(with = "Option<Rate>")]
     throttle_rate: Option<u16>,
+    /// An older name of `throttleRate`.
+    #[schemars(with = "Option<Rate>", extend("deprecated" = true))]
     rate_limit: Option<u16>,
+    /// When it was made.
     created_at: Time,
+    /// When it was changed last.
     updated_at: Time,
 }
 
@@ -91,10 +131,11 @@ impl From<Endpoint> for EndpointRow {
 }
 
 /// An endpoint as it is answered: without its secrets and headers, which have calls of their own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct EndpointOut {
     #[serde(flatten)]
     row: EndpointRow,
+    #[schemars(with = "MetadataShape")]
     metadata: Metadata,
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<MannerOut>,
@@ -108,27 +149,43 @@ impl From<Endpoint> for EndpointOut {
     }
 }
 
-/// An event type as it is answered.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// An event type.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventTypeOut {
+    /// Its name, which is its key.
+    #[schemars(example = "invoice.paid")]
     name: String,
+    /// For people.
+    #[schemars(example = "An invoice was paid in full")]
     description: String,
+    /// Whether it is hidden from lists.
     archived: bool,
+    /// Kept and shown; it changes nothing.
     deprecated: bool,
-    /// `null` in lists unless asked for.
+    /// A JSON Schema of its payloads for each version; `null` in lists unless asked for.
+    #[schemars(example = super::event_type_in::schemas_example())]
     schemas: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     validation: Option<ValidationOut>,
+    /// Who may see it: applications whose tokens have this flag.
+    #[schemars(example = &"beta")]
     feature_flag: Option<String>,
+    /// When it was made.
     created_at: Time,
+    /// When it was changed last.
     updated_at: Time,
 }
 
-/// Shown where payloads must satisfy a schema.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// What is demanded of payloads; left out where nothing is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "EventTypeValidationOut")]
 struct ValidationOut {
+    /// That they satisfy the schema.
+    #[schemars(extend("const" = "enforce"))]
     payload: &'static str,
+    /// The version of the schema; the latest if it is left out.
+    #[schemars(example = &"1")]
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
 }
@@ -153,6 +210,10 @@ impl From<EventType> for EventTypeOut {
 /// direction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TypeName(pub String);
+
+inline_schema!(TypeName => schemars::json_schema!({
+    "type": "string", "pattern": r"^(~-)?[A-Za-z0-9\-_.]{1,256}$", "examples": ["invoice.paid"],
+}));
 
 impl Key for TypeName {
     fn text(&self) -> String {

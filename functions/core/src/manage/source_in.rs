@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{
     entity::Metadata,
     given::Given,
     ids::{Id as _, SourceId},
     problem::{Problem, from_member},
-    receive::{EventTypes, Kind, Preset},
+    receive::{ApiKey, EventTypes, Jwt, Kind, Preset, SECRET_LIMIT, Signed},
     rules::{Check, is_name, json_size},
+    shapes::{MetadataShape, Name, Text, Uid},
     source::Source,
 };
 
@@ -20,26 +22,86 @@ const PREFIX_LIMIT: usize = 128;
 /// All names of event types that are mapped, as JSON text in bytes.
 const NAMES_LIMIT: usize = 65_536;
 
-/// The body of POST and PUT. Not `Debug`: it may hold a secret.
-#[derive(Clone, Deserialize)]
+/// A source to be made, or to take the place of the one that is there.
+// Not `Debug`: it may hold a secret.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceIn {
+    /// What people call it.
+    #[schemars(with = "Text", length(min = 1), example = "GitHub of Acme")]
     name: String,
+    /// Your own name for it, usable in place of its id.
     #[serde(default)]
+    #[schemars(with = "Given<Uid<SourceId>>", example = "acme-github")]
     pub(super) uid: Given<String>,
+    /// Where its messages are published: an application's id or uid.
+    #[schemars(example = &"acme")]
     pub(super) app_id: String,
     #[serde(rename = "type")]
+    #[schemars(flatten, with = "PresetIn")]
     kind: Kind,
     #[serde(default)]
+    #[schemars(skip)]
     config: Option<Map<String, Value>>,
+    /// What the event types of its messages begin with; the type's own unless given.
     #[serde(default)]
+    #[schemars(length(max = PREFIX_LIMIT), regex(pattern = r"^[A-Za-z0-9\-_.]*$"), example = &"github")]
     event_type_prefix: Option<String>,
+    /// Event types by what the sender calls them, where they are to be called otherwise.
     #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, Name>>", example = BTreeMap::from([("push", "code.pushed")]))]
     event_types: Option<BTreeMap<String, String>>,
+    /// Whether nothing is received.
     #[serde(default)]
     disabled: bool,
     #[serde(default)]
+    #[schemars(with = "Option<MetadataShape>")]
     metadata: Option<Metadata>,
+}
+
+/// The type of a source, and what it needs to know.
+#[derive(JsonSchema)]
+#[schemars(tag = "type", content = "config", rename_all = "kebab-case", transform = may_be_absent)]
+#[expect(dead_code, reason = "a shape only")]
+enum PresetIn {
+    StandardWebhooks(SecretIn),
+    Github(SecretIn),
+    Stripe(SecretIn),
+    Shopify(SecretIn),
+    Slack(SecretIn),
+    Hmac(WithSecret<Signed>),
+    ApiKey(WithSecret<ApiKey>),
+    Jwt(WithSecret<Jwt>),
+}
+
+/// The secret of a type that needs to know nothing else.
+#[derive(JsonSchema)]
+#[schemars(rename = "SourceSecretIn")]
+#[expect(dead_code, reason = "a shape only")]
+struct SecretIn {
+    /// What the sender signs with. Left out where a source is replaced, it stays.
+    #[schemars(length(min = 1, max = SECRET_LIMIT), example = &"It_is_a_secret")]
+    secret: Option<String>,
+}
+
+/// Settings and a secret.
+#[derive(JsonSchema)]
+#[schemars(rename = "{T}In")]
+#[expect(dead_code, reason = "a shape only")]
+struct WithSecret<T> {
+    /// What the sender signs with. Left out where a source is replaced, it stays.
+    #[schemars(length(min = 1, max = SECRET_LIMIT), example = &"It_is_a_secret")]
+    secret: Option<String>,
+    #[schemars(flatten)]
+    settings: T,
+}
+
+/// The settings of a type that has none but its secret may be left out.
+fn may_be_absent(schema: &mut Schema) {
+    let Some(Value::Array(kinds)) = schema.get_mut("oneOf") else { return };
+    for kind in kinds.iter_mut().take(5) {
+        kind["required"] = json!(["type"]);
+    }
 }
 
 /// A source as it was asked for, which satisfies every rule that needs no look at other things.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
     Manager, TRIES, audit, busy,
-    secrets::{DEFAULT_GRACE_SECS, check_grace, replace},
+    secrets::{DEFAULT_GRACE_SECS, LONGEST_GRACE_SECS, check_grace, replace},
     source_in::{Checked, check_secret},
 };
 use crate::{
@@ -17,18 +18,25 @@ use crate::{
     outbound::Sender,
     ports::{Ambient, Directory, Jobs, Keys, Sources, Unavailable},
     problem::Problem,
+    receive::SECRET_LIMIT,
     rules::Check,
     source::Source,
     token::Caller,
 };
 
-/// The body of a rotation. Not `Debug`: it holds a secret.
-#[derive(Clone, Deserialize)]
+/// How to replace a source's secret.
+// Not `Debug`: it holds a secret.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "SourceSecretRotateIn")]
 pub struct SourceRotation {
+    /// The new secret. `key` is another name of it.
     #[serde(alias = "key")]
+    #[schemars(length(min = 1, max = SECRET_LIMIT), example = &"It_is_another_secret")]
     secret: String,
+    /// Seconds for which what the secret before has signed is accepted too; a day unless given.
     #[serde(default)]
+    #[schemars(range(max = LONGEST_GRACE_SECS), example = DEFAULT_GRACE_SECS)]
     grace_period_seconds: Option<u32>,
 }
 

@@ -6,6 +6,7 @@
 
 use std::future::Future;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{ids::Id, problem::Problem};
@@ -140,14 +141,17 @@ pub trait List: Sync {
 }
 
 /// A page as it is answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ListResponse_{T}_")]
 pub struct Page<T> {
     /// In the list's order, whatever direction was travelled.
     pub data: Vec<T>,
     /// Goes on after this page.
+    #[schemars(example = &"app_2tAbcdefghijklmnopqrstuvwxy")]
     pub iterator: Option<String>,
     /// Goes back before this page.
+    #[schemars(example = "-app_2tAbcdefghijklmnopqrstuvwxy")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prev_iterator: Option<String>,
     /// Nothing more in the direction that was travelled.

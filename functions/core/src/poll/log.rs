@@ -29,6 +29,10 @@ impl Position {
     }
 }
 
+crate::shapes::inline_schema!(Position => schemars::json_schema!({
+    "type": "string", "pattern": r"^[0-9]{1,19}\.[0-9]{1,19}$", "examples": ["1795000000000000.40"],
+}));
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.log, self.entry)

@@ -43,6 +43,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -103,25 +104,31 @@ pub struct PollIn {
 }
 
 /// Messages in their order.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PollOut {
     /// The messages.
     pub data: Vec<MessageOut>,
     /// Goes on behind them.
+    #[schemars(with = "Position")]
     pub iterator: String,
     /// Nothing more at present.
     pub done: bool,
 }
 
 /// From when on a consumer wants messages.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[schemars(rename = "PollerSeekIn")]
 pub struct SeekIn {
+    /// Those that are as old or newer.
     after: Time,
 }
 
 /// Where that is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "PollerSeekOut")]
 pub struct SeekOut {
+    /// Goes on there.
+    #[schemars(with = "Position")]
     iterator: String,
 }
 

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 
 use crate::{
+    given::object,
     ids::{Id as _, MessageId},
     manage::ApplicationIn,
     problem::Problem,
-    rules::{Check, is_content_type},
+    rules::{CONTENT_TYPE, CONTENT_TYPE_LIMIT, Check, is_content_type},
+    shapes::{AnyObject, Name, Uid},
 };
 
 /// Days a message is kept unless the producer says otherwise, and the limits of what it may say.
@@ -19,39 +22,75 @@ const MESSAGE_CHANNELS: usize = 5;
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// A message as it is sent.
-#[derive(Debug, Deserialize)]
+/// A message to be published.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "MessageIn")]
 pub struct Draft<'a> {
+    /// What happened.
+    #[schemars(with = "Name", example = "invoice.paid")]
     pub(super) event_type: String,
+    /// What is sent, to the byte. `data` is another name of it.
     #[serde(borrow, alias = "data")]
+    #[schemars(with = "AnyObject", example = payload_example())]
     payload: &'a RawValue,
+    /// Your own id for it, usable in place of its id; no other message of the application may have it.
     #[serde(default)]
+    #[schemars(with = "Option<Uid<MessageId>>", example = "evt-1")]
     pub(super) event_id: Option<String>,
+    /// Only endpoints that listen to one of them, or to all, get it.
     #[serde(default)]
+    #[schemars(with = "Option<Vec<Name>>", length(min = 1, max = MESSAGE_CHANNELS), example = ["project_1337"])]
     pub(super) channels: Option<Vec<String>>,
+    /// Days for which it is kept.
     #[serde(default = "default_retention")]
+    #[schemars(range(min = SHORTEST_RETENTION_DAYS, max = RETENTION_DAYS))]
     pub(super) payload_retention_period: i64,
-    #[serde(default)]
+    /// An application to be made if the path names none; its uid is the one in the path.
+    #[serde(default, deserialize_with = "object")]
     pub(super) application: Option<ApplicationIn>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     transformations_params: Option<Raw>,
+}
+
+/// A payload to show in descriptions.
+pub(crate) fn payload_example() -> Value {
+    json!({ "invoice": "inv_1", "total": 2000 })
+}
+
+fn has_raw() -> Value {
+    json!({ "required": ["rawPayload"], "properties": { "rawPayload": { "type": "string" } } })
+}
+
+fn has_content_type() -> Value {
+    let content_type = json!({ "type": "string", "maxLength": CONTENT_TYPE_LIMIT, "pattern": CONTENT_TYPE });
+    json!({ "properties": {
+        "contentType": content_type,
+        "headers": { "patternProperties": { "^[Cc][Oo][Nn][Tt][Ee][Nn][Tt]-[Tt][Yy][Pp][Ee]$": content_type } },
+    } })
 }
 
 const fn default_retention() -> i64 {
     RETENTION_DAYS
 }
 
-/// The client libraries send a payload that is not JSON here, beside an empty one. Other members mean nothing to us.
-#[derive(Debug, Deserialize)]
+/// A body that is not a JSON object, in place of `payload`. Other members mean nothing.
+// The client libraries send it here, beside an empty payload.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "TransformationsParams", extend("if" = has_raw(), "then" = has_content_type()))]
 #[expect(clippy::struct_field_names, reason = "the contract's name")]
 struct Raw {
+    /// The body, to the byte.
     #[serde(default)]
+    #[schemars(example = "<invoice total=\"2000\"/>")]
     raw_payload: Option<String>,
+    /// Only `content-type` is looked at.
     #[serde(default)]
     headers: Option<BTreeMap<String, Value>>,
+    /// The media type of the body.
     #[serde(default)]
+    #[schemars(example = "application/xml")]
     content_type: Option<Value>,
 }
 

@@ -32,6 +32,7 @@ use crate::{
 
 mod audience;
 mod batch;
+mod bulk;
 mod claiming;
 mod demands;
 mod draft;
@@ -40,8 +41,10 @@ mod plan;
 
 use batch::Batch;
 pub use batch::Outcome;
+pub use bulk::{BulkIn, BulkOut, BulkRow};
 use claiming::{Ending, Held};
 use demands::Demands;
+pub(crate) use draft::payload_example;
 pub use draft::{Draft, RETENTION_DAYS};
 use limit::Limiter;
 pub use plan::{INLINE, INLINE_BYTES};

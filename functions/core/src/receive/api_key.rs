@@ -3,6 +3,7 @@
 //! Whoever sees one request can make others. For senders that can do nothing better.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
@@ -13,8 +14,9 @@ use crate::rules::Check;
 const LIMIT: usize = 256;
 
 /// Where the secret is shown: exactly one of `header` and `username`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "SourceApiKey")]
 pub struct ApiKey {
     /// The header whose value is the secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -13,6 +13,7 @@ use base64::{
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD},
 };
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::Jwk};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -31,9 +32,11 @@ const LIMIT: usize = 256;
 const SHORTEST_KEY: usize = 32;
 
 /// What a token must be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "SourceJwt")]
 pub struct Jwt {
+    /// How tokens are signed.
     algorithm: Signature,
     /// What `iss` must be, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,7 +56,8 @@ pub struct Jwt {
 }
 
 /// How a token is signed (RFC 7518, section 3.1 and RFC 8037).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "JwtAlgorithm")]
 enum Signature {
     HS256,
     RS256,

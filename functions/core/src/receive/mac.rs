@@ -4,8 +4,9 @@ use aws_lc_rs::{constant_time::verify_slices_are_equal, digest, hmac};
 use serde::{Deserialize, Serialize};
 
 /// The hash of an HMAC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "HmacHash")]
 pub(super) enum Hash {
     /// Only for senders that have nothing better; as an HMAC it still holds (RFC 6194, section 3.3).
     Sha1,

@@ -38,8 +38,9 @@ pub use event_type::EventTypes;
 pub use headers::Headers;
 pub use jwt::Jwt;
 pub use place::Place;
+pub(crate) use preset::SECRET_LIMIT;
 pub use preset::{Kind, Preset};
-pub use receiver::{Receiver, Taken};
+pub use receiver::{ReceivedOut, Receiver, Taken};
 pub use signed::Signed;
 
 /// A request of a sender, or of somebody who would like to be one.

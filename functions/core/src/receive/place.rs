@@ -1,5 +1,6 @@
 //! Where a request says what it is.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -11,8 +12,9 @@ const LIMIT: usize = 256;
 
 /// A place in a request with an id or the name of what happened: `{"header": "X-Id"}`, `{"pointer": "/data/id"}` in a JSON
 /// body (RFC 6901), or `{"claim": "jti"}` in a JWT.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "SourcePlace")]
 pub enum Place {
     /// The value of a header.
     Header(String),

@@ -1,12 +1,13 @@
 //! How the sender of a source proves that a request is its own.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Accepted, ApiKey, Jwt, Refused, Request, Signed, github, shopify, slack, standard_webhooks, stripe};
 use crate::rules::Check;
 
 /// Longest secret, in bytes: a public RSA key of 8192 bits in PEM has 1,500.
-const SECRET_LIMIT: usize = 4_096;
+pub(crate) const SECRET_LIMIT: usize = 4_096;
 
 /// The type of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,8 +32,9 @@ pub enum Kind {
 }
 
 /// A type with its settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "config", rename_all = "kebab-case")]
+#[schemars(rename = "SourcePreset")]
 pub enum Preset {
     /// Standard Webhooks.
     StandardWebhooks,

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::{
     Accepted, Headers, Refused, Request,
     known::{Found, Known, Open, Secret},
 };
 use crate::{
     claim::{ClaimKey, fingerprint},
-    ids::SourceId,
+    ids::{MessageId, SourceId},
     keyring::{KeyError, Sealed},
     message::Message,
     ports::{Ambient, Claims, Jobs, Keys, Messages, Outbox, Paces, Sources, Subscribers, Unavailable},
@@ -116,6 +119,22 @@ impl<D: Sources, K: Keys, A: Ambient> Receiver<D, K, A> {
             opened => Ok(opened),
         }
     }
+}
+
+/// What a sender is answered.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ReceivedOut {
+    /// It is published.
+    Published {
+        /// As this message.
+        id: MessageId,
+    },
+    /// The sender wants to know whether this is the right place.
+    Challenged {
+        /// What it asked for.
+        challenge: String,
+    },
 }
 
 /// The sender's id alone tells what is the same: it may send other bytes the second time.

@@ -6,6 +6,7 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
@@ -22,18 +23,23 @@ const LIMIT: usize = 256;
 const LONGEST_TOLERANCE: u32 = 3_600;
 
 /// How the sender signs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "SourceHmac")]
 pub struct Signed {
     /// The header with the signature.
+    #[schemars(example = "x-signature")]
     signature_header: String,
     /// Before the signature in the header, such as `sha256=`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     prefix: String,
+    /// The hash of the HMAC.
     #[serde(default)]
     algorithm: Hash,
+    /// How the signature is written.
     #[serde(default)]
     encoding: Encoding,
+    /// How the secret is written.
     #[serde(default)]
     secret_encoding: SecretEncoding,
     /// What is signed: a text with `{body}`, and perhaps `{timestamp}` and `{id}`.
@@ -44,6 +50,7 @@ pub struct Signed {
     timestamp_header: Option<String>,
     /// How old, or how far ahead, a signed time may be.
     #[serde(default = "five_minutes")]
+    #[schemars(range(max = LONGEST_TOLERANCE))]
     tolerance_seconds: u32,
     /// Where the event's id is; it is published each time it comes if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,8 +61,9 @@ pub struct Signed {
 }
 
 /// How the signature is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "SignatureEncoding")]
 enum Encoding {
     #[default]
     Hex,
@@ -64,7 +72,7 @@ enum Encoding {
 }
 
 /// How the secret is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum SecretEncoding {
     /// Its bytes are the key.

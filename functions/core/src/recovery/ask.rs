@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -20,21 +21,27 @@ use crate::{
 };
 
 /// Which messages: published from `since` until `until`, which is now unless it is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct RecoverIn {
+    /// The earliest.
     since: Time,
+    /// The latest; must not be before `since`.
     #[serde(default)]
     until: Option<Time>,
 }
 
 /// Which dead letters: all, or those of one endpoint, of messages published from `since` until `until`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RedriveIn {
+    /// Only of this endpoint, by id or uid.
     #[serde(default)]
+    #[schemars(example = "acme-billing")]
     endpoint_id: Option<String>,
+    /// The earliest.
     #[serde(default)]
     since: Option<Time>,
+    /// The latest; must not be before `since`.
     #[serde(default)]
     until: Option<Time>,
 }

@@ -3,6 +3,7 @@
 //! This is the record, not the dead-letter queue, which is the operator's: it holds a copy of each of these for 14 days, and
 //! what crashed the function besides.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{DeadKey, Recoveries};
@@ -19,16 +20,24 @@ use crate::{
 };
 
 /// A delivery that failed for good.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetterOut {
+    /// The message.
     message_id: MessageId,
+    /// The endpoint.
     endpoint_id: EndpointId,
+    /// The message's event type.
+    #[schemars(example = "invoice.paid")]
     event_type: String,
+    /// The sender's own id for the message.
+    #[schemars(example = "evt-1")]
     event_id: Option<String>,
-    /// Such as `exhausted`.
+    /// Why it failed, such as `exhausted`.
+    #[schemars(example = &"exhausted")]
     reason: &'static str,
     /// Attempts that are kept.
+    #[schemars(example = 10)]
     attempts: usize,
     /// The last of them; none was made at a disabled endpoint.
     last_attempt: Option<LastAttempt>,
@@ -36,11 +45,16 @@ pub struct DeadLetterOut {
     timestamp: Time,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// The last attempt of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct LastAttempt {
+    /// Its identifier.
     id: AttemptId,
+    /// The status of the response; 0 if there was none.
+    #[schemars(example = 500)]
     response_status_code: u16,
+    /// When it began.
     timestamp: Time,
 }
 

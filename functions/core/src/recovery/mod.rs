@@ -18,6 +18,7 @@
 use crate::{
     ids::{EndpointId, Id as _, MessageId},
     page::Key,
+    shapes::inline_schema,
     time::Time,
 };
 
@@ -60,6 +61,12 @@ pub struct DeadKey {
     /// Where to.
     pub endpoint: EndpointId,
 }
+
+inline_schema!(DeadKey => {
+    let ids = "msg_[0-9A-Z][0-9A-Za-z]{26}~ep_[0-9A-Z][0-9A-Za-z]{26}";
+    let example = "msg_2tAbcdefghijklmnopqrstuvwxy~ep_2tAbcdefghijklmnopqrstuvwxy";
+    schemars::json_schema!({ "type": "string", "pattern": format!("^{ids}$"), "examples": [example] })
+});
 
 /// As an iterator: both ids, with a `~` between.
 impl Key for DeadKey {

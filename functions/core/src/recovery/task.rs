@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -13,7 +14,8 @@ use crate::{
 pub const TASK_KEPT: Duration = Duration::from_hours(24 * 30);
 
 /// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "BackgroundTaskType")]
 pub enum What {
     /// Send again what failed at an endpoint, or waits to be tried again there.
     #[serde(rename = "endpoint.recover")]
@@ -30,8 +32,9 @@ pub enum What {
 }
 
 /// Whether it is still worked on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "BackgroundTaskStatus")]
 pub enum Progress {
     /// A job is at it, or will be.
     Running,

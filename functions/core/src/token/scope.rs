@@ -37,6 +37,8 @@ impl Scope {
     }
 }
 
+crate::shapes::inline_schema!(Scope => schemars::json_schema!({ "type": "string", "enum": Scope::ALL.map(Scope::name) }));
+
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -1,0 +1,21 @@
+//! The ports of a deployment.
+
+use postrider_aws::{ConfigTable, Ledger, Queues, SecretKeys, System};
+use postrider_egress::Egress;
+
+use crate::Parts;
+
+/// The API on AWS.
+#[derive(Debug)]
+pub struct OnAws;
+
+impl Parts for OnAws {
+    type Directory = ConfigTable;
+    type Record = Ledger;
+    type Keys = SecretKeys;
+    type Ambient = System;
+    type Sender = Egress;
+    type Jobs = Queues;
+    type Outbox = Queues;
+    type Fetcher = Egress;
+}
