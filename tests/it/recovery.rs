@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result};
 use postrider_core::time::Time;
 use postrider_local::Reply;
-use postrider_tests::{PATIENCE, Stack, Tenant, eventually, refusal, world};
+use postrider_tests::{PATIENCE, Tenant, eventually, refusal, world};
 use serde_json::{Value, json};
 use svix::models::{EndpointIn, EndpointPatch, MessageAttemptTriggerType, MessageStatus, RecoverIn};
 
