@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result};
 use postrider_core::time::Time;
 use postrider_local::Reply;
-use postrider_tests::{PATIENCE, Stack, Tenant, eventually, refusal, world};
+use postrider_tests::{PATIENCE, Tenant, eventually, refusal, world};
 use serde_json::{Value, json};
 use svix::models::{EndpointIn, EndpointPatch, MessageAttemptTriggerType, MessageStatus, RecoverIn};
 
@@ -26,16 +26,6 @@ async fn ended(tenant: &Tenant, id: &str) -> Result<Value> {
     eventually("the task ends", || async {
         let shown = tenant.api.get(&format!("/background-task/{id}")).await?.json();
         Ok((shown["status"] != "running").then_some(shown))
-    })
-    .await
-}
-
-/// Has the scheduler look at the endpoint's valve until that many requests have come.
-async fn let_through(stack: &Stack, tenant: &Tenant, endpoint: &str, count: usize) -> Result<()> {
-    eventually(&format!("{count} requests"), || async {
-        stack.look(endpoint).await?;
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        Ok((tenant.receiver.received("/hook").len() >= count).then_some(()))
     })
     .await
 }
@@ -116,7 +106,7 @@ async fn what_failed_in_an_outage_is_recovered_once_at_the_valves_pace() -> Resu
         (&done["task"], &done["status"], &done["data"]["changed"]),
         (&json!("endpoint.recover"), &json!("finished"), &json!(3))
     );
-    let_through(&stack, &tenant, &endpoint, 6).await?;
+    stack.let_through(&tenant, &endpoint, 6).await?;
     for message in &messages {
         tenant.reached(message, &endpoint, MessageStatus::Success).await?;
     }
@@ -149,7 +139,7 @@ async fn what_an_endpoint_was_never_sent_is_replayed() -> Result<()> {
 
     let done = task(&tenant, &path, &json!({"since": since()})).await?;
     assert_eq!((&done["task"], &done["data"]["changed"]), (&json!("endpoint.replay"), &json!(2)));
-    let_through(&stack, &tenant, &endpoint, 3).await?;
+    stack.let_through(&tenant, &endpoint, 3).await?;
     for message in [&before, &during] {
         tenant.reached(message, &endpoint, MessageStatus::Success).await?;
     }
@@ -175,7 +165,7 @@ async fn dead_letters_are_redriven_by_endpoint_or_all_together() -> Result<()> {
 
     let done = task(&tenant, "/dead-letter/redrive", &json!({"endpointId": one})).await?;
     assert_eq!((&done["task"], &done["data"]["changed"]), (&json!("dead-letter.redrive"), &json!(2)));
-    let_through(&stack, &tenant, &one, 4).await?;
+    stack.let_through(&tenant, &one, 4).await?;
     for message in &messages {
         tenant.reached(message, &one, MessageStatus::Success).await?;
         assert_eq!(tenant.destination(message, &two).await?.status, MessageStatus::Fail);

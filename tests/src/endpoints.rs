@@ -1,6 +1,6 @@
 //! Endpoints with what Postrider adds to the contract, and what time does to them.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use aws_sdk_dynamodb::{error::SdkError, types::AttributeValue};
@@ -76,6 +76,16 @@ impl Stack {
         let waiting: Vec<_> = parked.filter(|parked| parked.is_for(endpoint) && !parked.is_taken()).collect();
         self.pass_time(&waiting).await?;
         self.wake().await
+    }
+
+    /// Has the scheduler look at the endpoint's valve until that many requests have come to `/hook`.
+    pub async fn let_through(&self, tenant: &Tenant, endpoint: &str, count: usize) -> Result<()> {
+        eventually(&format!("{count} requests"), || async {
+            self.look(endpoint).await?;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            Ok((tenant.receiver.received("/hook").len() >= count).then_some(()))
+        })
+        .await
     }
 
     /// Waits until the delivery of a message is held.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 pub(super) fn captured(request: &Received) -> Vec<u8> {
     let mut text = format!("{} {} HTTP/1.1\r\n", request.method, request.path);
     for (name, value) in &request.headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        text.extend([name, ": ", value, "\r\n"]);
     }
     [text.as_bytes(), b"\r\n", &request.body].concat()
 }
