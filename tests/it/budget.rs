@@ -39,6 +39,11 @@ impl Usage {
         (self.get(field) - f64::from(count)).abs() < 0.01
     }
 
+    /// How often it looked at what is remembered for half a minute.
+    fn looks(&self) -> u32 {
+        u32::try_from(self.operation("DynamoDB.GetItem")).unwrap_or(u32::MAX)
+    }
+
     /// Counts of one operation, from text such as `DynamoDB.PutItem=1`.
     pub(crate) fn operation(&self, name: &str) -> u64 {
         let all = self.0["requests"].as_str().unwrap_or_default();
@@ -119,26 +124,21 @@ async fn publish_many(stack: &Stack) -> Result<(Tenant, usize)> {
 }
 
 /// Dollars for a million events at AWS's list prices for us-east-1: of the HTTP API's requests, Lambda's invocations
-/// (without their duration), DynamoDB's units and SQS's requests.
+/// (without their duration), DynamoDB's units and SQS's requests. What is looked up every half minute is no event's.
 fn dollars(events: u32, usages: &[&Usage]) -> f64 {
     let sum = |field: &str| usages.iter().map(|usage| usage.get(field)).sum::<f64>();
     let requests = f64::from(count(usages)) * (1.00 + 0.20);
-    let units = sum("write_units") * 0.625 + sum("read_units") * 0.125;
+    let looks: u32 = usages.iter().map(|usage| usage.looks()).sum();
+    let units = sum("write_units") * 0.625 + (sum("read_units") - f64::from(looks)) * 0.125;
     (requests + units + sum("sqs_requests") * 0.40) / f64::from(events)
-}
-
-/// How often it was looked at what is remembered for half a minute.
-fn looks(line: &Usage) -> u32 {
-    u32::try_from(line.operation("DynamoDB.GetItem")).unwrap_or(u32::MAX)
 }
 
 fn check_ingest(lines: &[Usage]) {
     for line in lines {
         // Whether the token was revoked, and what the organization demands: now and then.
-        let looks = looks(line);
         let keys = u32::try_from(line.operation("DynamoDB.PutItem")).unwrap_or(u32::MAX) - 1;
         assert!(keys <= 1 && line.operation("DynamoDB.Query") == 1, "{line:?}");
-        assert!(looks <= 2 && line.is("dynamodb_requests", 2 + keys + looks), "{line:?}");
+        assert!(line.looks() <= 2 && line.is("dynamodb_requests", 2 + keys + line.looks()), "{line:?}");
         // An event to forty endpoints takes four batches of ten, and its list of endpoints a second write unit.
         let alone = line.is("sqs_requests", 1) && line.is("write_units", 1 + keys);
         let many = line.is("sqs_requests", 4) && (line.is("write_units", 1) || line.is("write_units", 2));
@@ -149,7 +149,7 @@ fn check_ingest(lines: &[Usage]) {
 /// What an organization demands, and what it has revoked, is remembered for half a minute: by as many instances as there
 /// were requests at once, which is one, and for two organizations.
 fn check_looks(lines: &[Usage]) {
-    let looking = lines.iter().filter(|line| looks(line) > 0).count();
+    let looking = lines.iter().filter(|line| line.looks() > 0).count();
     println!("{looking} of {} requests have looked at what the organization demands, or has revoked", lines.len());
     assert!(looking * 3 <= lines.len().max(16), "{looking} of {} requests", lines.len());
 }
@@ -193,9 +193,11 @@ async fn messages_that_are_published_together_cost_a_fraction() -> Result<()> {
         let operation = if size == 1 { "DynamoDB.PutItem" } else { "DynamoDB.BatchWriteItem" };
         for line in plain {
             assert_eq!((line.operation("DynamoDB.Query"), line.operation(operation)), (1, writes), "{line:?}");
-            let requests = 1 + u32::try_from(writes)? + looks(line);
-            assert!(looks(line) <= 1 && line.is("dynamodb_requests", requests), "{line:?}");
-            assert!(line.is("sqs_requests", sends), "{line:?}");
+            assert!(
+                line.is("dynamodb_requests", 1 + u32::try_from(writes)? + line.looks())
+                    && line.is("sqs_requests", sends),
+                "{line:?}"
+            );
             assert!(line.is("write_units", size), "{line:?}");
         }
         assert!(keyed.is("write_units", size + 1), "{keyed:?}");
@@ -226,10 +228,8 @@ async fn a_delivered_event_stays_within_the_budget() -> Result<()> {
     check_delivery(&delivery);
 
     let keyed: Vec<_> = ingest.iter().filter(|line| line.operation("DynamoDB.PutItem") == 2).collect();
-    let alone = |line: &&Usage| {
-        let looks = line.operation("DynamoDB.GetItem") > 0;
-        !looks && line.operation("DynamoDB.PutItem") == 1 && line.is("sqs_requests", 1)
-    };
+    let alone =
+        |line: &&Usage| line.looks() == 0 && line.operation("DynamoDB.PutItem") == 1 && line.is("sqs_requests", 1);
     let plain: Vec<_> = ingest.iter().filter(alone).collect();
     let of = |size| delivery.iter().filter(|line| line.is("deliveries", size)).collect::<Vec<_>>();
     let (ones, tens) = (of(1), of(10));

@@ -159,7 +159,9 @@ where
         let refused = demands.refused(&batch);
         if !refused.is_empty() {
             self.recall_request(&plan, &mut batch, request).await?;
-            refused.into_iter().for_each(|(place, problem)| batch.refuse(place, problem));
+            for (place, problem) in refused {
+                batch.refuse(place, problem);
+            }
             if batch.is_closed() {
                 return Ok(batch.into_outcomes());
             }
