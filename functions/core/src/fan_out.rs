@@ -110,7 +110,7 @@ where
     }
 
     async fn start(&self, message: &Message) -> Result<Option<Progress>, Unavailable> {
-        if message.has_expired(self.ambient.now()) || !message.fans_out {
+        if message.gone(self.ambient.now()).is_some() || !message.fans_out {
             return Ok(None);
         }
         let last = self.ledger.last_page(message.app, message.id).await?;
@@ -138,7 +138,7 @@ fn queued(message: &Message, endpoints: &[Endpoint], cursor: Option<EndpointId>)
     let (held, open) = matching(message, endpoints);
     let ids = |endpoints: &[&Endpoint]| endpoints.iter().map(|endpoint| endpoint.id).collect();
     let page = FanPage { endpoints: ids(&open), held: ids(&held), cursor };
-    (page, open.iter().map(|endpoint| first_parcel(message, endpoint)).collect())
+    (page, open.iter().filter_map(|endpoint| first_parcel(message, endpoint)).collect())
 }
 
 fn after(number: u32, page: &FanPage) -> Option<Progress> {

@@ -24,12 +24,13 @@ const CANCELED: &str = "c";
 /// The sort key of an endpoint's valve.
 pub(crate) const VALVE: &str = "valve";
 
-const REASONS: [Reason; 7] = [
+const REASONS: [Reason; 8] = [
     Reason::Exhausted,
     Reason::EndpointDisabled,
     Reason::Refused,
     Reason::EndpointDeleted,
     Reason::MessageGone,
+    Reason::ContentExpunged,
     Reason::Malformed,
     Reason::Canceled,
 ];
