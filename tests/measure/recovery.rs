@@ -90,7 +90,8 @@ async fn recover(stack: &Stack, tenant: &Tenant, endpoint: &str) -> Result<Value
     let killed = stack.kill("scheduler")?;
     ensure!(killed > 0 && shown().await?["status"] == "running", "nothing to kill");
     println!("  killed at {}", shown().await?["data"]["changed"]);
-    until("the task is finished", || async { Ok(Some(shown().await?).filter(|task| task["status"] == "finished")) }).await
+    until("the task is finished", || async { Ok(Some(shown().await?).filter(|task| task["status"] == "finished")) })
+        .await
 }
 
 /// The scheduler looks every minute by itself; here more often, which lets nothing through that is not due.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{Path, State},
-    routing::get,
+    routing::{delete, get},
 };
 use postrider_core::{history::AttemptFilter, problem::Problem};
 use postrider_web::Query;
 
 use crate::{
     Api, Parts, Shared,
-    call::{Call, Outcome, ok},
+    call::{Call, Outcome, done, ok},
     messages,
 };
 
@@ -24,6 +24,7 @@ pub(crate) fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
         .route("/app/{app}/attempt/endpoint/{endpoint}", get(of_endpoint::<P>))
         .route("/app/{app}/attempt/msg/{msg}", get(of_message::<P>))
         .route("/app/{app}/msg/{msg}/attempt/{attempt}", get(read::<P>))
+        .route("/app/{app}/msg/{msg}/attempt/{attempt}/content", delete(expunge::<P>))
         // Two older paths of the same.
         .route("/app/{app}/msg/{msg}/attempt", get(of_message::<P>))
         .route("/app/{app}/msg/{msg}/endpoint/{endpoint}/attempt", get(of_message_at_endpoint::<P>))
@@ -59,4 +60,9 @@ async fn of_message_at_endpoint<P: Parts>(
 
 async fn read<P: Parts>(State(api): Shared<P>, Path((app, msg, attempt)): ThreeNames, call: Call) -> Outcome {
     ok(&api.history().attempt(&call.caller, &app, &msg, &attempt).await?)
+}
+
+async fn expunge<P: Parts>(State(api): Shared<P>, Path((app, msg, attempt)): ThreeNames, call: Call) -> Outcome {
+    api.expunger().attempt(&call.caller, &app, &msg, &attempt).await?;
+    Ok(done())
 }

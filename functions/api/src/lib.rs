@@ -17,10 +17,11 @@ use lambda_http::{Service, service_fn};
 use percent_encoding::percent_decode_str;
 use postrider_core::{
     confirming::Confirmer,
+    erase::content::Expunger,
     history::History,
     manage::Manager,
     outbound::Sender,
-    ports::{Ambient, Confirming, Directory, Jobs, Keys, Outbox, Recovery, Tasks},
+    ports::{Ambient, Confirming, Directory, Expunging, Jobs, Keys, Outbox, Recovery, Tasks},
     problem::Problem,
     recovery::Recoveries,
 };
@@ -43,7 +44,7 @@ pub trait Parts: Send + Sync + 'static {
     /// Applications, endpoints and event types.
     type Directory: Directory + 'static;
     /// Messages, claims and deliveries.
-    type Record: Recovery + Tasks + Confirming + 'static;
+    type Record: Recovery + Tasks + Confirming + Expunging + 'static;
     /// The root keys.
     type Keys: Keys + 'static;
     /// Time and randomness.
@@ -111,6 +112,11 @@ impl<P: Parts> Api<P> {
     fn recoveries(&self) -> Recoveries<'_, P::Directory, P::Record, P::Outbox, P::Jobs, P::Ambient> {
         let (directory, record, queue, jobs) = (&self.directory, &self.record, &self.outbox, &self.jobs);
         Recoveries { directory, record, queue, jobs, ambient: &self.ambient }
+    }
+
+    fn expunger(&self) -> Expunger<'_, P::Directory, P::Record, P::Jobs, P::Ambient> {
+        let (directory, record, jobs, ambient) = (&self.directory, &self.record, &self.jobs, &self.ambient);
+        Expunger { directory, record, jobs, ambient }
     }
 
     fn confirmer(&self) -> Confirmer<'_, P::Directory, P::Record, P::Keys, P::Jobs> {

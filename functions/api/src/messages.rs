@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{Path, State},
-    routing::get,
+    routing::{delete, get},
 };
 use postrider_core::{
     history::{MessageFilter, Status, Window},
@@ -15,7 +15,7 @@ use postrider_web::Query;
 
 use crate::{
     Api, Parts, Shared,
-    call::{Call, Outcome, ok},
+    call::{Call, Outcome, done, ok},
 };
 
 type Names = Path<(String, String)>;
@@ -24,6 +24,7 @@ pub(crate) fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
     Router::new()
         .route("/app/{app}/msg", get(list::<P>))
         .route("/app/{app}/msg/{msg}", get(read::<P>))
+        .route("/app/{app}/msg/{msg}/content", delete(expunge::<P>))
         .route("/app/{app}/msg/{msg}/endpoint", get(endpoints::<P>))
         .route("/app/{app}/endpoint/{endpoint}/msg", get(of_endpoint::<P>))
 }
@@ -51,6 +52,11 @@ async fn list<P: Parts>(State(api): Shared<P>, Path(app): Path<String>, call: Ca
 async fn read<P: Parts>(State(api): Shared<P>, Path((app, msg)): Names, call: Call) -> Outcome {
     let with_content = call.query.flag("with_content", true)?;
     ok(&api.history().message(&call.caller, &app, &msg, with_content).await?)
+}
+
+async fn expunge<P: Parts>(State(api): Shared<P>, Path((app, msg)): Names, call: Call) -> Outcome {
+    api.expunger().message(&call.caller, &app, &msg).await?;
+    Ok(done())
 }
 
 async fn endpoints<P: Parts>(State(api): Shared<P>, Path((app, msg)): Names, call: Call) -> Outcome {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    routing::{delete, get, post},
+    routing::{get, post},
 };
 use postrider_core::problem::Problem;
 
@@ -17,8 +17,6 @@ pub(crate) fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
     Router::new()
         .route("/app/{app}/endpoint/{endpoint}/stats", get(for_all))
         .route("/app/{app}/endpoint/{endpoint}/send-example", post(for_organizations))
-        .route("/app/{app}/msg/{msg}/content", delete(for_organizations))
-        .route("/app/{app}/msg/{msg}/attempt/{attempt}/content", delete(for_organizations))
         .route("/auth/app-portal-access/{app}", post(for_organizations))
         .route("/auth/dashboard-access/{app}", post(for_organizations))
         .route("/auth/logout", post(logout))

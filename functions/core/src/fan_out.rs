@@ -95,8 +95,18 @@ where
                 return Ok(Done::Continued);
             }
             next = self.page(&message, progress).await?;
+            if next.is_some() && self.is_gone(&message).await? {
+                break;
+            }
         }
         Ok(Done::Finished)
+    }
+
+    /// Its content may be expunged meanwhile: what is queued until then is canceled by whoever does that.
+    async fn is_gone(&self, message: &Message) -> Result<bool, Unavailable> {
+        let now = self.ambient.now();
+        let standing = self.ledger.message(message.app, message.id).await?;
+        Ok(standing.is_none_or(|standing| standing.gone(now).is_some()))
     }
 
     async fn stored(&self, app: AppId, id: MessageId) -> Result<Option<Message>, Unavailable> {

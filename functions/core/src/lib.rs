@@ -18,6 +18,7 @@ pub mod confirming;
 pub mod deliver;
 pub mod delivery;
 pub mod entity;
+pub mod erase;
 pub mod fan_out;
 mod find;
 pub mod given;

@@ -26,6 +26,11 @@ impl Range {
         Self { pk: pk.to_string(), low, high, excluded: Vec::new(), ascending }
     }
 
+    /// A whole partition. A space sorts before every character that keys are made of.
+    pub(crate) fn whole(pk: impl Display) -> Self {
+        Self { low: " ".to_owned(), ..Self::prefixed(pk, "", true) }
+    }
+
     /// Only what lies above that key.
     pub(crate) fn above(mut self, key: Option<String>) -> Self {
         if let Some(key) = key {
@@ -92,6 +97,13 @@ impl Table {
         let items = output.items.unwrap_or_default();
         let found = items.iter().filter(|item| !range.excludes(item)).filter_map(|item| readable(item, &decode));
         Ok((found.collect(), output.last_evaluated_key.is_none()))
+    }
+
+    /// The keys of at most `limit` items of a range, and whether these are all; strongly consistent.
+    pub(crate) async fn keys(&self, range: &Range, limit: usize) -> Result<(Vec<Item>, bool), Unavailable> {
+        let request = self.range(range).projection_expression("#pk, #sk").set_limit(i32::try_from(limit).ok());
+        let output = request.send().await.map_err(unavailable("DynamoDB: querying keys"))?;
+        Ok((output.items.unwrap_or_default(), output.last_evaluated_key.is_none()))
     }
 
     fn range(&self, range: &Range) -> QueryFluentBuilder {

@@ -10,13 +10,24 @@ use postrider_core::{
 
 use super::{
     Ledger,
-    items::{message_from, message_item},
+    items::{EXPUNGED, message_from, message_item},
 };
-use crate::dynamo::{Place, batch_get, readable};
+use crate::{
+    cause::Cause,
+    dynamo::{Condition, Place, Put, batch_get, readable},
+};
 
 impl Messages for Ledger {
     async fn store(&self, message: &Message) -> Result<(), Unavailable> {
-        self.table.put(message_item(message)).await
+        let kept = Condition {
+            expression: "attribute_not_exists(#expunged)",
+            names: &[("#expunged", EXPUNGED)],
+            values: Vec::new(),
+        };
+        match self.table.put_if(message_item(message), kept).await? {
+            Put::Written | Put::Refused(_) => Ok(()),
+            Put::Conflict => Err(Unavailable::new("storing a message", Cause("conflict".to_owned()))),
+        }
     }
 
     async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Message>, Unavailable> {

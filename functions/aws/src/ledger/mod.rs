@@ -2,7 +2,7 @@
 //!
 //! | item | pk | sk | attributes besides `expires` |
 //! | --- | --- | --- | --- |
-//! | message | `app_…` | `msg_…` | `type`, `event`, `channels`, `payload`, `ct`, `at`, `eps`, `held`; `also`, `fan` |
+//! | message | `app_…` | `msg_…` | `type`, `event`, `channels`, `payload` or `expunged`, `ct`, `at`, `eps`, `held`; `also`, `fan` |
 //! | page of a large fan-out | `app_…` | `fan#msg_…#<n>` | `eps`, `held`, `cursor` |
 //! | claim of an event id | `app_…` | `event#<id>` | `id`, `fp`, `lease`, `status`, `body` |
 //! | claim of an idempotency key | `idem#<hash>` | `claim` | the same |
@@ -15,11 +15,17 @@
 //!
 //! `expires` (seconds) is the table's TTL attribute; `DynamoDB` removes late. The index `due` (`lane`, `due`; keys only)
 //! holds parked deliveries and valves, in the lanes that the scheduler looks through; held deliveries, each in the lane
-//! of its endpoint; and failed ones in their application's, `dead#app_…`, where `due` is when the message was published. An item without `lane` is not in it and costs it nothing.
+//! of its endpoint; and failed ones in their application's, `dead#app_…`, where `due` is when the message was published.
+//! An item without `lane` is not in it and costs it nothing.
+//!
+//! Everything of an application is in its partition and those of its endpoints, so that it can be removed with them; apart
+//! from the claims of idempotency keys, which are nobody's in particular and expire within a day.
 
 mod claims;
 mod confirmations;
 mod deliveries;
+mod erasing;
+mod expunging;
 mod items;
 mod messages;
 mod paces;

@@ -16,6 +16,7 @@ mod status;
 mod tests;
 
 pub use attempts::AttemptOut;
+pub(crate) use attempts::attempt_of;
 pub use destinations::{DestinationOut, EndpointMessageOut};
 pub use filter::{AttemptFilter, MessageFilter, Window};
 pub use messages::{MessageOut, message_out};

@@ -1,7 +1,7 @@
 //! The ports in memory, with the conditions of the real ones: for unit tests and simulations.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -27,6 +27,7 @@ use crate::{
 };
 
 mod directory;
+mod erasing;
 mod publishing;
 
 /// Both tables, and the queues. Clones share them.
@@ -42,6 +43,10 @@ pub struct State {
     pub endpoints: BTreeMap<(AppId, EndpointId), Endpoint>,
     /// Endpoints that were deleted.
     pub deleted: BTreeMap<(AppId, EndpointId), Endpoint>,
+    /// Applications that were deleted and still hold something.
+    pub marks: BTreeSet<AppId>,
+    /// Endpoints of deleted applications of which only the id is left.
+    pub stripped: BTreeSet<(AppId, EndpointId)>,
     /// Event types by organization and name.
     pub event_types: BTreeMap<(OrgId, String), EventType>,
     /// Claims, expired ones too.
@@ -158,7 +163,11 @@ impl Claims for Memory {
 
 impl Messages for Memory {
     async fn store(&self, message: &Message) -> Result<(), Unavailable> {
-        self.state().messages.insert((message.app, message.id), message.clone());
+        let mut state = self.state();
+        let standing = state.messages.get(&(message.app, message.id));
+        if standing.is_none_or(|standing| standing.payload.is_some()) {
+            state.messages.insert((message.app, message.id), message.clone());
+        }
         Ok(())
     }
 

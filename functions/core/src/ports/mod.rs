@@ -5,6 +5,7 @@
 
 mod configuring;
 mod deliveries;
+mod erasing;
 mod paces;
 mod parking;
 mod publishing;
@@ -16,6 +17,7 @@ use std::{future::Future, time::Duration};
 
 pub use configuring::{Audience, Directory, Saved, Scan, Subscribers};
 pub use deliveries::{Deliveries, DeliveryKey, Known, Owner};
+pub use erasing::{Erasing, Expunging, Holdings, Remains};
 pub use paces::{Paced, Paces, Reservation, Slots};
 pub use parking::{Due, LANES, Parking, Valve, Valves};
 pub use publishing::{Claims, FanOuts, FanPage, Messages};

@@ -27,7 +27,7 @@ pub trait Claims: Send + Sync {
 
 /// Messages as publishing writes them.
 pub trait Messages: Send + Sync {
-    /// Stores a message. Doing it again with the same message changes nothing.
+    /// Stores a message. Doing it again with the same message changes nothing, and does not bring expunged content back.
     fn store(&self, message: &Message) -> impl Future<Output = Result<(), Unavailable>> + Send;
     /// A message, even an expired one that is still there. Strongly consistent.
     fn message(&self, app: AppId, id: MessageId) -> impl Future<Output = Result<Option<Message>, Unavailable>> + Send;
