@@ -8,6 +8,7 @@ use axum::{
     routing::{get, post},
 };
 use postrider_core::{
+    diagnose::DiagnoseIn,
     manage::{EndpointIn, EndpointPatch, HeadersIn, HeadersPatch, Rotation},
     ports::Ambient as _,
 };
@@ -30,6 +31,8 @@ pub(crate) fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
         )
         .route("/app/{app}/endpoint/{endpoint}/secret", get(secret::<P>))
         .route("/app/{app}/endpoint/{endpoint}/secret/rotate", post(rotate::<P>))
+        .route("/app/{app}/endpoint/{endpoint}/stats", get(stats::<P>))
+        .route("/app/{app}/endpoint/{endpoint}/diagnose", post(diagnose::<P>))
 }
 
 async fn list<P: Parts>(State(api): Shared<P>, Path(app): Path<String>, call: Call) -> Outcome {
@@ -90,4 +93,14 @@ async fn rotate<P: Parts>(State(api): Shared<P>, Path((app, endpoint)): Names, c
         Ok(NO_CONTENT)
     };
     call.once(&api, rotate).await
+}
+
+async fn stats<P: Parts>(State(api): Shared<P>, Path((app, endpoint)): Names, call: Call) -> Outcome {
+    let (since, until) = (call.query.time("since")?, call.query.time("until")?);
+    ok(&api.history().stats(&call.caller, &app, &endpoint, since, until).await?)
+}
+
+async fn diagnose<P: Parts>(State(api): Shared<P>, Path((app, endpoint)): Names, call: Call) -> Outcome {
+    let body: DiagnoseIn = call.json_if_any()?;
+    ok(&api.doctor().diagnose(&call.caller, &app, &endpoint, &body).await?)
 }

@@ -17,11 +17,13 @@ use lambda_http::{Service, service_fn};
 use percent_encoding::percent_decode_str;
 use postrider_core::{
     confirming::Confirmer,
+    diagnose::{self, Doctor},
     erase::content::Expunger,
     history::History,
     manage::Manager,
     outbound::Sender,
-    ports::{Ambient, Confirming, Directory, Expunging, Jobs, Keys, Outbox, Recovery, Tasks},
+    ports::{Ambient, Confirming, Directory, Expunging, Jobs, Keys, Outbox, Paces, Recovery, Tallying, Tasks},
+    probe::Prober,
     problem::Problem,
     recovery::Recoveries,
 };
@@ -44,13 +46,13 @@ pub trait Parts: Send + Sync + 'static {
     /// Applications, endpoints and event types.
     type Directory: Directory + 'static;
     /// Messages, claims and deliveries.
-    type Record: Recovery + Tasks + Confirming + Expunging + 'static;
+    type Record: Recovery + Tasks + Confirming + Expunging + Tallying + Paces + 'static;
     /// The root keys.
     type Keys: Keys + 'static;
     /// Time and randomness.
     type Ambient: Ambient + 'static;
     /// Requests to the servers of customers.
-    type Sender: Sender + 'static;
+    type Sender: Sender + Prober + 'static;
     /// The queue of jobs.
     type Jobs: Jobs + 'static;
     /// The delivery queues.
@@ -78,6 +80,8 @@ pub struct Api<P: Parts> {
     pub plain_http: bool,
     /// As whom receivers are asked for their consent.
     pub origin: String,
+    /// How deliveries are made.
+    pub delivering: diagnose::Settings,
 }
 
 type ManagerOn<'a, P> = Manager<
@@ -87,6 +91,15 @@ type ManagerOn<'a, P> = Manager<
     <P as Parts>::Ambient,
     <P as Parts>::Sender,
     <P as Parts>::Jobs,
+>;
+
+type DoctorOn<'a, P> = Doctor<
+    'a,
+    <P as Parts>::Directory,
+    <P as Parts>::Record,
+    <P as Parts>::Keys,
+    <P as Parts>::Ambient,
+    <P as Parts>::Sender,
 >;
 
 /// What every handler gets.
@@ -102,6 +115,17 @@ impl<P: Parts> Api<P> {
             jobs: &self.jobs,
             plain_http: self.plain_http,
             origin: &self.origin,
+        }
+    }
+
+    fn doctor(&self) -> DoctorOn<'_, P> {
+        Doctor {
+            directory: &self.directory,
+            paces: &self.record,
+            keys: &self.keys,
+            ambient: &self.ambient,
+            sender: &self.sender,
+            settings: &self.delivering,
         }
     }
 

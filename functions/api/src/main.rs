@@ -2,6 +2,7 @@
 
 use postrider_api::{Api, Parts};
 use postrider_aws::{Aws, ConfigTable, Ledger, Queues, SecretKeys, System, settings::ApiSettings, telemetry};
+use postrider_core::{compose, diagnose};
 use postrider_egress::{AddressPolicy, Egress};
 
 struct OnAws;
@@ -33,6 +34,15 @@ async fn main() -> Result<(), lambda_http::Error> {
         outbox: queues,
         plain_http: !settings.allowed_networks.trim().is_empty(),
         origin: settings.consent_origin,
+        delivering: diagnose::Settings {
+            compose: compose::Settings {
+                user_agent: concat!("Postrider/", env!("CARGO_PKG_VERSION")).to_owned(),
+                event_type_header: settings.event_type_header,
+                source: settings.api_url.clone(),
+            },
+            api_url: settings.api_url,
+            attempt_timeout: settings.attempt_timeout,
+        },
     };
     postrider_web::serve(api.into_service()).await
 }

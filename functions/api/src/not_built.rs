@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    routing::{get, post},
-};
+use axum::{Router, routing::post};
 use postrider_core::problem::Problem;
 
 use crate::{
@@ -15,7 +12,6 @@ use crate::{
 
 pub(crate) fn routes<P: Parts>() -> Router<Arc<Api<P>>> {
     Router::new()
-        .route("/app/{app}/endpoint/{endpoint}/stats", get(for_all))
         .route("/app/{app}/endpoint/{endpoint}/send-example", post(for_organizations))
         .route("/auth/app-portal-access/{app}", post(for_organizations))
         .route("/auth/dashboard-access/{app}", post(for_organizations))

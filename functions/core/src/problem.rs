@@ -117,7 +117,7 @@ impl Problem {
             Self::Refused { code, detail, .. } => serde_json::to_string(&Refused { code, detail }),
             Self::TooMany(_) => serde_json::to_string(&Refused {
                 code: "rate_limited",
-                detail: "The application takes in no more messages a second; try again when Retry-After has passed",
+                detail: "Too many of these requests for now; try again when Retry-After has passed",
             }),
             Self::Invalid(items) => serde_json::to_string(&Invalid { detail: items }),
             Self::Unavailable(_) => serde_json::to_string(&Refused {

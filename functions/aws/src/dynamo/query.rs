@@ -106,6 +106,24 @@ impl Table {
         Ok((output.items.unwrap_or_default(), output.last_evaluated_key.is_none()))
     }
 
+    /// These attributes of a range's items, as many as one query reads, and the sort key where it stopped if that was before
+    /// the end. At half the price, and a moment behind.
+    pub(crate) async fn some(
+        &self,
+        range: &Range,
+        attributes: &[&str],
+    ) -> Result<(Vec<Item>, Option<String>), Unavailable> {
+        let aliases: Vec<_> = attributes.iter().map(|name| format!("#{name}")).collect();
+        let request = self.range(range).projection_expression(aliases.join(", ")).consistent_read(false);
+        let names = attributes.iter().zip(aliases).map(|(name, alias)| (alias, (*name).to_owned()));
+        let request = request.set_expression_attribute_names(Some(names.collect()));
+        let output = request.send().await.map_err(unavailable("DynamoDB: querying"))?;
+        let last = output.last_evaluated_key.and_then(|key| key.maybe_text("sk").map(str::to_owned));
+        let mut items = output.items.unwrap_or_default();
+        items.retain(|item| !range.excludes(item));
+        Ok((items, last))
+    }
+
     fn range(&self, range: &Range) -> QueryFluentBuilder {
         self.client
             .query()

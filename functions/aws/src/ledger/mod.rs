@@ -9,7 +9,7 @@
 //! | delivery | `ep_…` | `msg_…` | `app`, `st`, `why`, `due`, `lane`, `round`, `tries`, `slot`, `log`, `rev` |
 //! | confirmation that came early | `ep_…` | `confirmed#msg_…` | `attempt` |
 //! | valve | `ep_…` | `valve` | `app`, `lane`, `due`, `touched`, `n`, `lock` |
-//! | rate | `app_…`, `ep_…` | `rate#deliveries#`, `rate#batches#`, `rate#publishing#` and the interval | `next` |
+//! | rate | `app_…`, `ep_…` | `rate#deliveries#`, `rate#batches#`, `rate#publishing#`, `rate#diagnoses#` and the interval | `next` |
 //! | background task | `org_…` | `qtask_…` | `doc`, `rev` |
 //! | listed attempt | `ep_…` | `atmpt_…` | `msg` |
 //!
@@ -33,6 +33,7 @@ mod pages;
 mod parking;
 mod record;
 mod recovery;
+mod tallying;
 mod tasks;
 mod valves;
 

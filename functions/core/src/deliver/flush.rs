@@ -16,7 +16,7 @@ use super::{
     Courier, Fate, Queues, Received, SOON, Store, Trip,
     attempt::{Attempted, ended},
     dispose::letter,
-    request::{Authorization, Moment, Opened, record_of},
+    request::{Authorization, Moment, record_of},
     settle::key_of,
 };
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
     ids::{AttemptId, Id as _},
     manner::Batching,
     message::{Content, Flush, Message},
+    open::Opened,
     outbound::Sender,
     ports::{Ambient, DeliveryKey, Keys, Known, LONGEST_DELAY, Parcel, Unavailable, Way, chain},
     publish::COMMIT_GRACE,

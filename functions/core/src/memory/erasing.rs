@@ -81,6 +81,7 @@ impl Erasing for Memory {
                 keys.iter().take(SOME).for_each(|key| drop(state.deliveries.remove(key)));
                 state.listed.retain(|(of, _), _| *of != endpoint);
                 state.confirmed.retain(|(of, _), _| *of != endpoint);
+                state.valves.remove(&endpoint);
                 Ok(keys.len() <= SOME)
             }
         }

@@ -29,6 +29,7 @@ use crate::{
 mod directory;
 mod erasing;
 mod publishing;
+mod tallying;
 
 /// Both tables, and the queues. Clones share them.
 #[derive(Debug, Clone, Default)]

@@ -22,7 +22,7 @@ pub use paces::{Paced, Paces, Reservation, Slots};
 pub use parking::{Due, LANES, Parking, Valve, Valves};
 pub use publishing::{Claims, FanOuts, FanPage, Messages};
 pub use queues::{DeadLetter, Inbox, Jobs, LONGEST_DELAY, Outbox, Parcel, Way};
-pub use record::{Confirming, Record, Span};
+pub use record::{Confirming, Progress, Record, Span, Tallying};
 pub use recovery::{DeadSpan, Recovery, Tasks};
 
 use crate::{ids::Ksuid, keyring::Keyring, time::Time};

@@ -2,7 +2,7 @@ use postrider_core::{
     blob,
     delivery::{Delivery, Reason, State},
     ids::{AppId, AttemptId, EndpointId, Id as _, MessageId},
-    ports::{DeliveryKey, Due, LANES, Valve},
+    ports::{DeliveryKey, Due, LANES, Progress, Valve},
     time::Time,
 };
 
@@ -137,6 +137,12 @@ fn reason(item: &Item) -> Result<Reason, BadItem> {
 
 fn due(item: &Item) -> Result<Time, BadItem> {
     item.number("due").map(Time::from_millis)
+}
+
+/// Reads of a delivery what is counted.
+pub(in crate::ledger) fn progress_from(item: &Item) -> Result<Progress, BadItem> {
+    let (tries, round): (u32, u32) = (item.number("tries")?, item.number("round")?);
+    Ok(Progress { state: state(item)?, attempted: tries > 0 || round > 0, expires_at: expires(item)? })
 }
 
 /// Which delivery an item, or its entry in the index, is of.

@@ -16,6 +16,7 @@ use crate::{
 
 mod attempts;
 mod lists;
+mod stats;
 
 const NOW: Time = Time::from_secs(1_800_000_000);
 const LATER: Time = Time::from_secs(1_800_900_000);
