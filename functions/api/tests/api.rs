@@ -163,7 +163,7 @@ const OPERATIONS: [(&str, &str, &str, u16, u16); 41] = [
     ("GET", "/app/app/endpoint/ep/stats", "", 200, 200),
     // The application asks first, and its organization then too soon.
     ("POST", "/app/app/endpoint/ep/diagnose", "", 429, 200),
-    ("POST", "/app/app/endpoint/ep/recover", "{}", 501, 501),
+    ("POST", "/app/app/endpoint/ep/recover", "{}", 422, 422),
     ("POST", "/app/app/endpoint/ep/send-example", "{}", 501, 403),
     ("GET", "/app/app/msg", "", 200, 200),
     ("GET", "/app/app/msg/none", "", 404, 404),
@@ -171,7 +171,7 @@ const OPERATIONS: [(&str, &str, &str, u16, u16); 41] = [
     ("GET", "/app/app/msg/none/attempt/none", "", 404, 404),
     ("DELETE", "/app/app/msg/none/content", "", 404, 403),
     ("DELETE", "/app/app/msg/none/attempt/none/content", "", 404, 403),
-    ("POST", "/app/app/msg/none/endpoint/ep/resend", "", 501, 501),
+    ("POST", "/app/app/msg/none/endpoint/ep/resend", "", 404, 404),
     ("GET", "/app/app/attempt/endpoint/ep", "", 200, 200),
     ("GET", "/app/app/attempt/msg/none", "", 404, 404),
     ("GET", "/event-type", "", 200, 200),
