@@ -107,6 +107,33 @@ impl Stack {
     }
 }
 
+impl Stack {
+    /// Keys (partition, sort) of all items of both tables in which these bytes are to be found, as text or in a blob that
+    /// is not compressed.
+    pub async fn traces(&self, of: &str) -> Result<Vec<(String, String)>> {
+        let mut traces = Vec::new();
+        for table in ["ConfigTableName", "LedgerTableName"] {
+            let request = world().dynamodb().scan().table_name(self.output(table)?).consistent_read(true);
+            let items: Vec<_> = request.into_paginator().items().send().collect::<Result<_, _>>().await?;
+            let key = |item: &HashMap<String, AttributeValue>, name| item[name].as_s().cloned().unwrap_or_default();
+            let found = items.iter().filter(|item| item.values().any(|value| holds(value, of.as_bytes())));
+            traces.extend(found.map(|item| (key(item, "pk"), key(item, "sk"))));
+        }
+        traces.sort();
+        Ok(traces)
+    }
+}
+
+fn holds(value: &AttributeValue, wanted: &[u8]) -> bool {
+    let bytes = match value {
+        AttributeValue::S(text) => text.as_bytes(),
+        AttributeValue::B(blob) => blob.as_ref(),
+        AttributeValue::L(values) => return values.iter().any(|value| holds(value, wanted)),
+        _ => return false,
+    };
+    bytes.windows(wanted.len()).any(|window| window == wanted)
+}
+
 fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }

@@ -7,6 +7,7 @@ use aws_sdk_sqs::{
     Client,
     types::{Message, MessageAttributeValue, QueueAttributeName},
 };
+use postrider_core::job::Job;
 
 use crate::{Stack, eventually, world};
 
@@ -42,6 +43,21 @@ impl Stack {
         let attributes = attribute.transpose()?.map(|value| HashMap::from([("IdempotencyKey".to_owned(), value)]));
         request.set_message_attributes(attributes).send().await.context("sending")?;
         Ok(())
+    }
+
+    /// Puts a job into the queue of jobs.
+    pub async fn submit(&self, job: &Job) -> Result<()> {
+        let (queue, body) = (self.output("JobQueueUrl")?, serde_json::to_string(job)?);
+        world().sqs().send_message().queue_url(queue).message_body(body).send().await.context("submitting")?;
+        Ok(())
+    }
+
+    /// How many jobs wait for their time.
+    pub async fn delayed_jobs(&self) -> Result<u32> {
+        let name = QueueAttributeName::ApproximateNumberOfMessagesDelayed;
+        let request = world().sqs().get_queue_attributes().queue_url(self.output("JobQueueUrl")?);
+        let attributes = request.attribute_names(name.clone()).send().await?.attributes.unwrap_or_default();
+        Ok(attributes.get(&name).context("a number")?.parse()?)
     }
 
     /// Waits until the delivery queues hold nothing, and nobody works on anything that they held.

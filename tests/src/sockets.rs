@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -134,6 +134,15 @@ impl Authority {
     pub fn acceptor(&self, name: &str) -> Result<TlsAcceptor> {
         let key = KeyPair::generate()?;
         acceptor(&CertificateParams::new([name.to_owned()])?.signed_by(&key, &*self.0)?, &key)
+    }
+
+    /// The same, with a certificate that was valid until the beginning of 2020.
+    pub fn expired_acceptor(&self, name: &str) -> Result<TlsAcceptor> {
+        let key = KeyPair::generate()?;
+        let mut params = CertificateParams::new([name.to_owned()])?;
+        params.not_before = date_time_ymd(2019, 1, 1);
+        params.not_after = date_time_ymd(2020, 1, 1);
+        acceptor(&params.signed_by(&key, &*self.0)?, &key)
     }
 }
 

@@ -10,9 +10,9 @@ use postrider_web::Query;
 
 use crate::{
     Parts, Shared,
-    call::{Call, Outcome, ok},
+    call::{Call, Outcome, done, ok},
     messages,
-    openapi::{Operation, Operations, Parameter, Tag},
+    openapi::{Error, Operation, Operations, Parameter, Tag},
 };
 
 const CODE_CLASSES: [u16; 6] = [0, 100, 200, 300, 400, 500];
@@ -47,6 +47,17 @@ pub(crate) fn operations<P: Parts>() -> Operations<P> {
             )
             .gives::<AttemptOut>(200, "The attempt."),
             read::<P>,
+        )
+        .with(
+            Operation::delete(
+                "/app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/content",
+                "v1.message-attempt.expunge-content",
+                "Erase an attempt's response",
+            )
+            .for_organizations()
+            .gives_nothing("It is erased.")
+            .error(Error::Conflict),
+            expunge::<P>,
         )
         .with(
             filtered(Operation::get(
@@ -113,4 +124,9 @@ async fn of_message_at_endpoint<P: Parts>(
 
 async fn read<P: Parts>(State(api): Shared<P>, Path((app, msg, attempt)): ThreeNames, call: Call) -> Outcome {
     ok(&api.history().attempt(&call.caller, &app, &msg, &attempt).await?)
+}
+
+async fn expunge<P: Parts>(State(api): Shared<P>, Path((app, msg, attempt)): ThreeNames, call: Call) -> Outcome {
+    api.expunger().attempt(&call.caller, &app, &msg, &attempt).await?;
+    Ok(done())
 }

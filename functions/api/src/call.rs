@@ -55,6 +55,11 @@ impl Call {
         postrider_core::problem::from_json(&self.body)
     }
 
+    /// The JSON body, which may be left out.
+    pub(crate) fn json_if_any<'a, T: Deserialize<'a> + Default>(&'a self) -> Result<T, Problem> {
+        if self.body.is_empty() { Ok(T::default()) } else { self.json() }
+    }
+
     /// Runs what creates something, once in effect for each idempotency key. `run` gets the id of what it creates.
     pub(crate) async fn once<P: Parts, F>(&self, api: &Api<P>, run: impl FnOnce(Ksuid) -> F) -> Outcome
     where

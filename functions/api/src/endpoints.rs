@@ -2,8 +2,9 @@
 
 use axum::extract::{Path, State};
 use postrider_core::{
+    diagnose::{DiagnoseIn, Diagnosis},
     example::ExampleIn,
-    history::{MessageOut, message_out},
+    history::{EndpointStats, MessageOut, message_out},
     ids::EndpointId,
     manage::{
         EndpointIn, EndpointOut, EndpointPatch, EndpointUpdate, HeadersIn, HeadersOut, HeadersPatch, Rotation,
@@ -69,6 +70,40 @@ pub(crate) fn operations<P: Parts>() -> Operations<P> {
             delete::<P>,
         )
         .merge(headers_and_secrets())
+        .merge(looks())
+}
+
+fn looks<P: Parts>() -> Operations<P> {
+    Operations::about(Tag::Endpoint)
+        .with(
+            Operation::get(
+                "/app/{app_id}/endpoint/{endpoint_id}/stats",
+                "v1.endpoint.get-stats",
+                "Count an endpoint's deliveries",
+            )
+            .says("By how far they are: of messages published within at most 28 days.")
+            .takes(Parameter::time("since", "From then on; 28 days before the end unless it is given."))
+            .takes(Parameter::time("until", "Until just before then; now unless it is given."))
+            .gives::<EndpointStats>(200, "The counts.")
+            .fails(Error::BadRequest, "The time is longer than 28 days, ends in the future, or holds too much to count."),
+            stats::<P>,
+        )
+        .with(
+            Operation::post(
+                "/app/{app_id}/endpoint/{endpoint_id}/diagnose",
+                "v1.endpoint.diagnose",
+                "Find out why webhooks do not arrive",
+            )
+            .says(
+                "Each step of a delivery by itself: the configuration, the name's addresses, the connection, TLS with the \
+                 certificate, and a signed test event. Nothing of it is recorded as a delivery.",
+            )
+            .body_if_any::<DiagnoseIn>()
+            .ignores_key()
+            .gives::<Diagnosis>(200, "What was found out.")
+            .fails(Error::TooMany, "Too soon after the last one; `Retry-After` says when."),
+            diagnose::<P>,
+        )
 }
 
 fn headers_and_secrets<P: Parts>() -> Operations<P> {
@@ -111,7 +146,7 @@ fn headers_and_secrets<P: Parts>() -> Operations<P> {
             .says("The secret before goes on signing as well for a while, so that receivers can follow.")
             .body::<Rotation>()
             .once()
-            .gives_nothing("It is replaced.")
+            .gives::<SecretOut>(200, "It is replaced, by this one.")
             .fails(
                 Error::BadRequest,
                 "Ten secrets sign already, or a header cannot be read, or the token names nobody.",
@@ -192,7 +227,10 @@ async fn rotate<P: Parts>(State(api): Shared<P>, Path((app, endpoint)): Names, c
         api.manager().rotate(&call.caller, &app, &endpoint, &wanted).await?;
         Ok(NO_CONTENT)
     };
-    call.once(&api, rotate).await
+    call.once(&api, rotate).await?;
+    // Apart from what is remembered for a repeated call, which must hold no secret. Clients that expect 204 do not look at
+    // what comes with a 200.
+    ok(&api.manager().secret(&call.caller, &app, &endpoint).await?)
 }
 
 async fn send_example<P: Parts>(State(api): Shared<P>, Path((app, endpoint)): Names, call: Call) -> Outcome {
@@ -202,4 +240,14 @@ async fn send_example<P: Parts>(State(api): Shared<P>, Path((app, endpoint)): Na
         json(200, &message_out(&message, true))
     };
     call.once(&api, send).await
+}
+
+async fn stats<P: Parts>(State(api): Shared<P>, Path((app, endpoint)): Names, call: Call) -> Outcome {
+    let (since, until) = (call.query.time("since")?, call.query.time("until")?);
+    ok(&api.history().stats(&call.caller, &app, &endpoint, since, until).await?)
+}
+
+async fn diagnose<P: Parts>(State(api): Shared<P>, Path((app, endpoint)): Names, call: Call) -> Outcome {
+    let body: DiagnoseIn = call.json_if_any()?;
+    ok(&api.doctor().diagnose(&call.caller, &app, &endpoint, &body).await?)
 }

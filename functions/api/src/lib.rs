@@ -19,12 +19,18 @@ use percent_encoding::percent_decode_str;
 use postrider_core::{
     access::{Access, Door},
     confirming::Confirmer,
+    diagnose::{self, Doctor},
+    erase::content::Expunger,
     example::Examples,
     history::History,
     manage::Manager,
     outbound::{Fetcher, Sender},
     poll::Poller,
-    ports::{Ambient, Confirming, Directory, Jobs, Keys, Outbox, Polling, Recovery, Revocations, Sources, Tasks},
+    ports::{
+        Ambient, Confirming, Directory, Expunging, Jobs, Keys, Outbox, Paces, Polling, Recovery, Revocations, Sources,
+        Tallying, Tasks,
+    },
+    probe::Prober,
     problem::Problem,
     recovery::Recoveries,
 };
@@ -40,7 +46,6 @@ mod event_types;
 mod filters;
 mod health;
 mod messages;
-mod not_built;
 mod on_aws;
 mod openapi;
 mod organization;
@@ -58,13 +63,13 @@ pub trait Parts: Send + Sync + 'static {
     /// Applications, endpoints, event types and sources.
     type Directory: Directory + Sources + 'static;
     /// Messages, claims, deliveries and revocations.
-    type Record: Recovery + Tasks + Confirming + Polling + Revocations + 'static;
+    type Record: Recovery + Tasks + Confirming + Polling + Revocations + Expunging + Tallying + Paces + 'static;
     /// The root keys.
     type Keys: Keys + 'static;
     /// Time and randomness.
     type Ambient: Ambient + 'static;
     /// Requests to the servers of customers.
-    type Sender: Sender + 'static;
+    type Sender: Sender + Prober + 'static;
     /// The queue of jobs.
     type Jobs: Jobs + 'static;
     /// The delivery queues.
@@ -100,6 +105,8 @@ pub struct Api<P: Parts> {
     pub door: Door<P::Fetcher>,
     /// Where customers find their portal.
     pub portal_url: String,
+    /// How deliveries are made.
+    pub delivering: diagnose::Settings,
 }
 
 type ManagerOn<'a, P> = Manager<
@@ -113,6 +120,14 @@ type ManagerOn<'a, P> = Manager<
 
 type AccessOn<'a, P> =
     Access<'a, <P as Parts>::Directory, <P as Parts>::Record, <P as Parts>::Keys, <P as Parts>::Fetcher>;
+type DoctorOn<'a, P> = Doctor<
+    'a,
+    <P as Parts>::Directory,
+    <P as Parts>::Record,
+    <P as Parts>::Keys,
+    <P as Parts>::Ambient,
+    <P as Parts>::Sender,
+>;
 
 /// What every handler gets.
 type Shared<P> = State<Arc<Api<P>>>;
@@ -140,6 +155,17 @@ impl<P: Parts> Api<P> {
         }
     }
 
+    fn doctor(&self) -> DoctorOn<'_, P> {
+        Doctor {
+            directory: &self.directory,
+            paces: &self.record,
+            keys: &self.keys,
+            ambient: &self.ambient,
+            sender: &self.sender,
+            settings: &self.delivering,
+        }
+    }
+
     fn history(&self) -> History<'_, P::Directory, P::Record> {
         History { directory: &self.directory, record: &self.record, now: self.ambient.now() }
     }
@@ -151,6 +177,11 @@ impl<P: Parts> Api<P> {
 
     fn poller(&self) -> Poller<'_, P::Directory, P::Record, P::Ambient> {
         Poller { directory: &self.directory, record: &self.record, ambient: &self.ambient }
+    }
+
+    fn expunger(&self) -> Expunger<'_, P::Directory, P::Record, P::Jobs, P::Ambient> {
+        let (directory, record, jobs, ambient) = (&self.directory, &self.record, &self.jobs, &self.ambient);
+        Expunger { directory, record, jobs, ambient }
     }
 
     fn confirmer(&self) -> Confirmer<'_, P::Directory, P::Record, P::Keys, P::Jobs> {
@@ -194,7 +225,6 @@ fn operations<P: Parts>() -> Operations<P> {
         .merge(recovery::operations())
         .merge(organization::operations())
         .merge(sources::operations())
-        .merge(not_built::operations())
 }
 
 /// The OpenAPI document of the whole API.

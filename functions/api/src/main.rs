@@ -2,7 +2,10 @@
 
 use postrider_api::{Api, OnAws};
 use postrider_aws::{Aws, System, settings::ApiSettings, telemetry};
-use postrider_core::access::{Door, oidc::Issuer};
+use postrider_core::{
+    access::{Door, oidc::Issuer},
+    compose, diagnose,
+};
 use postrider_egress::{AddressPolicy, Egress};
 
 #[tokio::main(flavor = "current_thread")]
@@ -27,9 +30,18 @@ async fn main() -> Result<(), lambda_http::Error> {
         outbox: queues,
         plain_http: !settings.allowed_networks.trim().is_empty(),
         origin: settings.consent_origin,
-        url: settings.api_url,
+        url: settings.api_url.clone(),
         door: Door::new(issuer),
         portal_url: settings.portal_url,
+        delivering: diagnose::Settings {
+            compose: compose::Settings {
+                user_agent: concat!("Postrider/", env!("CARGO_PKG_VERSION")).to_owned(),
+                event_type_header: settings.event_type_header,
+                source: settings.api_url.clone(),
+            },
+            api_url: settings.api_url,
+            attempt_timeout: settings.attempt_timeout,
+        },
     };
     postrider_web::serve(api.into_service()).await
 }

@@ -10,8 +10,8 @@ use postrider_web::Query;
 
 use crate::{
     Parts, Shared,
-    call::{Call, Outcome, ok},
-    openapi::{Operation, Operations, Parameter, Tag},
+    call::{Call, Outcome, done, ok},
+    openapi::{Error, Operation, Operations, Parameter, Tag},
 };
 
 type Names = Path<(String, String)>;
@@ -29,6 +29,18 @@ pub(crate) fn operations<P: Parts>() -> Operations<P> {
                 .takes(with_content())
                 .gives::<MessageOut>(200, "The message."),
             read::<P>,
+        )
+        .with(
+            Operation::delete(
+                "/app/{app_id}/msg/{msg_id}/content",
+                "v1.message.expunge-content",
+                "Erase a message's payload",
+            )
+            .says("Deliveries of it that have not ended are canceled.")
+            .for_organizations()
+            .gives_nothing("It is erased.")
+            .error(Error::Conflict),
+            expunge::<P>,
         )
         .merge(deliveries())
 }
@@ -101,6 +113,11 @@ async fn list<P: Parts>(State(api): Shared<P>, Path(app): Path<String>, call: Ca
 async fn read<P: Parts>(State(api): Shared<P>, Path((app, msg)): Names, call: Call) -> Outcome {
     let with_content = call.query.flag("with_content", true)?;
     ok(&api.history().message(&call.caller, &app, &msg, with_content).await?)
+}
+
+async fn expunge<P: Parts>(State(api): Shared<P>, Path((app, msg)): Names, call: Call) -> Outcome {
+    api.expunger().message(&call.caller, &app, &msg).await?;
+    Ok(done())
 }
 
 async fn endpoints<P: Parts>(State(api): Shared<P>, Path((app, msg)): Names, call: Call) -> Outcome {

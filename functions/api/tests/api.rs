@@ -7,10 +7,12 @@ use lambda_http::{Body, Service as _};
 use postrider_api::{Api, Parts};
 use postrider_core::{
     access::Door,
+    compose, diagnose,
     ids::{AppId, Ksuid},
     keyring::Keyring,
     memory::{Bench, Memory, Offline},
     outbound::{Answer, Exchange, Outbound, Sender},
+    probe::{self, Address, Probe, Prober, Timed},
     time::Time,
     token::{self, Caller, Scopes},
 };
@@ -39,6 +41,20 @@ impl Sender for Consenting {
         let headers = [("webhook-allowed-origin", "*"), ("webhook-allowed-rate", "120")];
         let headers = headers.map(|(name, value)| (name, value.to_owned())).to_vec();
         Exchange { duration: Duration::ZERO, result: Ok(Answer { status: 200, body: String::new(), headers }) }
+    }
+}
+
+/// Whoever is asked is well.
+impl Prober for Consenting {
+    async fn probe(&self, _: &str, _: Duration) -> Probe {
+        let address = std::net::Ipv4Addr::LOCALHOST.into();
+        let (took, connected) = (Duration::ZERO, Ok(std::net::SocketAddr::new(address, 443)));
+        let resolved = Timed { took, result: Ok(vec![Address::Admitted(address)]) };
+        Probe { resolved, connected: Some(Timed { took, result: connected }), tls: None }
+    }
+
+    async fn ask(&self, request: Outbound) -> probe::Seen {
+        probe::Seen { exchange: self.send(request).await, headers: Vec::new() }
     }
 }
 
@@ -81,6 +97,12 @@ impl Client {
         let (directory, record, keys, ambient) = (Memory::default(), Memory::default(), ring(), Bench::at(NOW));
         let (sender, jobs, outbox, origin) = (Consenting, Memory::default(), Memory::default(), "postrider".to_owned());
         let (door, portal_url) = (Door::new(None), "https://portal.example/".to_owned());
+        let compose = compose::Settings {
+            user_agent: "Postrider".to_owned(),
+            event_type_header: "webhook-event-type".to_owned(),
+            source: String::new(),
+        };
+        let attempt_timeout = Duration::from_secs(15);
         let api = Api::<InMemory> {
             directory,
             record,
@@ -94,6 +116,7 @@ impl Client {
             url: "https://api.example".to_owned(),
             door,
             portal_url,
+            delivering: diagnose::Settings { compose, api_url: String::new(), attempt_timeout },
         };
         let service = api.into_service();
         let send = move |request| {
@@ -160,15 +183,17 @@ const OPERATIONS: &[(&str, &str, &str, u16, u16)] = &[
     ("GET", "/app/app/endpoint/ep/secret", "", 200, 200),
     ("POST", "/app/app/endpoint/ep/secret/rotate", "{}", 204, 204),
     ("GET", "/app/app/endpoint/ep/msg", "", 200, 200),
-    ("GET", "/app/app/endpoint/ep/stats", "", 501, 501),
+    ("GET", "/app/app/endpoint/ep/stats", "", 200, 200),
+    // The application asks first, and its organization then too soon.
+    ("POST", "/app/app/endpoint/ep/diagnose", "", 429, 200),
     ("POST", "/app/app/endpoint/ep/recover", r#"{"since":"2026-01-01T00:00:00Z"}"#, 202, 202),
     ("POST", "/app/app/endpoint/ep/send-example", r#"{"eventType":"svix.ping"}"#, 200, 403),
     ("GET", "/app/app/msg", "", 200, 200),
     ("GET", "/app/app/msg/none", "", 404, 404),
     ("GET", "/app/app/msg/none/endpoint", "", 404, 404),
     ("GET", "/app/app/msg/none/attempt/none", "", 404, 404),
-    ("DELETE", "/app/app/msg/none/content", "", 501, 403),
-    ("DELETE", "/app/app/msg/none/attempt/none/content", "", 501, 403),
+    ("DELETE", "/app/app/msg/none/content", "", 404, 403),
+    ("DELETE", "/app/app/msg/none/attempt/none/content", "", 404, 403),
     ("POST", "/app/app/msg/none/endpoint/ep/resend", "", 404, 404),
     ("GET", "/app/app/attempt/endpoint/ep", "", 200, 200),
     ("GET", "/app/app/attempt/msg/none", "", 404, 404),
@@ -333,6 +358,8 @@ async fn bad_input_is_told_in_the_contracts_shapes() {
         ("GET", "/app/app/attempt/endpoint/ep?status=4", "", 400, "status"),
         ("GET", "/app/app/attempt/endpoint/ep?status_code_class=201", "", 400, "status_code_class"),
         ("GET", "/app/app/attempt/endpoint/ep?iterator=atmpt_x", "", 422, r#"["query","iterator"]"#),
+        ("GET", "/app/app/endpoint/ep/stats?since=yesterday", "", 400, "since"),
+        ("GET", "/app/app/endpoint/none/stats?until=2100-01-01T00:00:00Z", "", 400, "invalid_range"),
         ("GET", "/app/none/endpoint", "", 404, "not_found"),
     ] {
         let seen = client.call(method, path, body).await;

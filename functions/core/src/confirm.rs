@@ -59,6 +59,12 @@ impl Confirmation {
         Ok(URL_SAFE_NO_PAD.encode(bytes))
     }
 
+    /// Where the receiver confirms; nothing if the keyring lacks its own key.
+    pub(crate) fn url(&self, ring: &Keyring, api_url: &str) -> Option<String> {
+        let token = self.token(ring).ok()?;
+        Some(format!("{}/api/v1/confirm/{token}", api_url.trim_end_matches('/')))
+    }
+
     /// Checks a token and tells what it is for.
     pub fn verify(ring: &Keyring, token: &str, now: Time) -> Result<Self, NotConfirmed> {
         let confirmation = Self::authentic(ring, token).ok_or(NotConfirmed::Invalid)?;

@@ -94,6 +94,8 @@ pub enum Reason {
     EndpointDeleted,
     /// The message outlived its retention, or was never accepted.
     MessageGone,
+    /// Somebody had the message's content removed.
+    ContentExpunged,
     /// What the queue held is not a delivery.
     Malformed,
     /// Somebody asked for it.
@@ -109,6 +111,7 @@ impl Reason {
             Self::Refused => "refused",
             Self::EndpointDeleted => "endpoint_deleted",
             Self::MessageGone => "message_gone",
+            Self::ContentExpunged => "content_expunged",
             Self::Malformed => "malformed",
             Self::Canceled => "canceled",
         }

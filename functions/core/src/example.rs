@@ -76,7 +76,7 @@ impl<D: Directory, M: Messages, Q: Outbox> Examples<'_, D, M, Q> {
             event_type: body.event_type.clone(),
             event_id: None,
             channels: None,
-            payload: payload.to_string().into(),
+            payload: Some(payload.to_string().into()),
             content_type: None,
             at,
             expires_at: at.plus(DAY * u32::try_from(RETENTION_DAYS).unwrap_or_default()),
@@ -85,7 +85,7 @@ impl<D: Directory, M: Messages, Q: Outbox> Examples<'_, D, M, Q> {
             also: Vec::new(),
             fans_out: false,
         };
-        self.outbox.send(&[first_parcel(&message, &endpoint)]).await?;
+        self.outbox.send(first_parcel(&message, &endpoint).as_slice()).await?;
         self.messages.store(std::slice::from_ref(&message)).await?;
         Ok(message)
     }

@@ -95,8 +95,18 @@ where
                 return Ok(Done::Continued);
             }
             next = self.page(&message, progress).await?;
+            if next.is_some() && self.is_gone(&message).await? {
+                break;
+            }
         }
         Ok(Done::Finished)
+    }
+
+    /// Its content may be expunged meanwhile: what is queued until then is canceled by whoever does that.
+    async fn is_gone(&self, message: &Message) -> Result<bool, Unavailable> {
+        let now = self.ambient.now();
+        let standing = self.ledger.message(message.app, message.id).await?;
+        Ok(standing.is_none_or(|standing| standing.gone(now).is_some()))
     }
 
     async fn stored(&self, app: AppId, id: MessageId) -> Result<Option<Message>, Unavailable> {
@@ -110,7 +120,7 @@ where
     }
 
     async fn start(&self, message: &Message) -> Result<Option<Progress>, Unavailable> {
-        if message.has_expired(self.ambient.now()) || !message.fans_out {
+        if message.gone(self.ambient.now()).is_some() || !message.fans_out {
             return Ok(None);
         }
         let last = self.ledger.last_page(message.app, message.id).await?;
@@ -128,7 +138,7 @@ where
         endpoints.retain(|endpoint| endpoint.id.ksuid().time() <= message.at);
         let cursor = endpoints.last().map(|endpoint| endpoint.id).filter(|_| endpoints.len() >= self.page);
         let found = matching(message, &endpoints);
-        let parcels: Vec<_> = found.open.iter().map(|endpoint| first_parcel(message, endpoint)).collect();
+        let parcels: Vec<_> = found.open.iter().filter_map(|endpoint| first_parcel(message, endpoint)).collect();
         self.queue.send(&parcels).await?;
         let arrivals: Vec<_> = Arrival::everywhere(message, &found.pollers, self.ambient.now()).collect();
         if !arrivals.is_empty() {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    erase::Erasure,
     ids::{AppId, MessageId, OrgId, TaskId},
     time::Time,
 };
@@ -41,4 +42,17 @@ pub enum Job {
         /// The contract's `data`.
         data: Value,
     },
+    /// Remove something for good. Repeated, it finds less to remove.
+    Erase {
+        /// What.
+        what: Erasure,
+        /// The queue keeps it to itself for so many seconds first, at most 900.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        delay: u16,
+    },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u16) -> bool {
+    *number == 0
 }

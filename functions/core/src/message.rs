@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
+    delivery::Reason,
     entity::Endpoint,
     filter::Event,
     ids::{AppId, AttemptId, EndpointId, MessageId},
@@ -26,8 +27,8 @@ pub struct Message {
     pub event_id: Option<String>,
     /// Restricts it to endpoints with one of these channels, and those without any.
     pub channels: Option<Vec<String>>,
-    /// The JSON text exactly as it was published, or the raw payload.
-    pub payload: Arc<str>,
+    /// The JSON text exactly as it was published, or the raw payload; unset once its content was expunged.
+    pub payload: Option<Arc<str>>,
     /// Of a raw payload; the others are JSON.
     pub content_type: Option<String>,
     /// When it was published.
@@ -53,6 +54,15 @@ impl Message {
     /// Whether it has outlived its retention.
     pub fn has_expired(&self, now: Time) -> bool {
         self.expires_at <= now
+    }
+
+    /// Why nothing of it can be sent any more, if that is so.
+    pub fn gone(&self, now: Time) -> Option<Reason> {
+        match self.payload {
+            _ if self.has_expired(now) => Some(Reason::MessageGone),
+            None => Some(Reason::ContentExpunged),
+            Some(_) => None,
+        }
     }
 }
 
@@ -198,9 +208,9 @@ const VERSION: u8 = 1;
 pub struct NotAnEnvelope;
 
 impl Envelope {
-    /// The first one of a delivery.
-    pub fn first(message: &Message, endpoint: &Endpoint) -> Self {
-        Self {
+    /// The first one of a delivery; none of a message whose content was expunged.
+    pub fn first(message: &Message, endpoint: &Endpoint) -> Option<Self> {
+        Some(Self {
             app: message.app,
             endpoint: endpoint.id,
             message: message.id,
@@ -214,8 +224,8 @@ impl Envelope {
             missed: 0,
             manual: None,
             content_type: message.content_type.clone(),
-            payload: message.payload.clone(),
-        }
+            payload: message.payload.clone()?,
+        })
     }
 
     /// The queue message's text.

@@ -156,7 +156,7 @@ impl Problem {
             Self::Refused { code, detail, .. } => serde_json::to_string(&Refused { code, detail }),
             Self::TooMany(_) => serde_json::to_string(&Refused {
                 code: self.code(),
-                detail: "The application takes in no more messages a second; try again when Retry-After has passed",
+                detail: "Too many of these requests for now; try again when Retry-After has passed",
             }),
             Self::Invalid(items) => serde_json::to_string(&Invalid { detail: items }),
             Self::Unavailable(_) => serde_json::to_string(&Refused {

@@ -36,7 +36,7 @@ const CHUNK: usize = 10;
 pub struct Summary {
     /// Deliveries sent back to the queue.
     pub woken: usize,
-    /// Deliveries whose message has expired.
+    /// Deliveries whose message has expired or has no content any more.
     pub canceled: usize,
     /// How long the one that waited longest had been due.
     pub latest: Duration,
@@ -130,18 +130,20 @@ impl<P: Parking, Q: Outbox, A: Ambient> Waker<P, Q, A> {
         let messages = Parking::messages(&self.parking, &keys).await?;
         let (mut parcels, mut gone, mut orphans) = (Vec::new(), Vec::new(), Vec::new());
         for (delivery, delay) in taken {
-            match messages.get(&delivery.message) {
-                Some(message) if message.has_expired(now) => gone.push(delivery),
-                Some(message) => {
-                    let content = Content::Delivery(envelope(&delivery, message));
-                    parcels.push(Parcel { content, way: Way::Retry, delay });
+            let Some(message) = messages.get(&delivery.message) else {
+                orphans.push((delivery.endpoint, delivery.message));
+                continue;
+            };
+            match (message.gone(now), envelope(&delivery, message)) {
+                (None, Some(envelope)) => {
+                    parcels.push(Parcel { content: Content::Delivery(envelope), way: Way::Retry, delay });
                 }
-                None => orphans.push((delivery.endpoint, delivery.message)),
+                (reason, _) => gone.push((delivery, reason.unwrap_or(Reason::ContentExpunged))),
             }
         }
         self.queue.send(&parcels).await?;
-        for delivery in &mut gone {
-            delivery.state = State::Canceled(Reason::MessageGone);
+        for (delivery, reason) in &mut gone {
+            delivery.state = State::Canceled(*reason);
             delivery.rev += 1;
             self.parking.cancel(delivery).await?;
         }
@@ -184,9 +186,9 @@ pub(crate) fn orphan_due(message: MessageId, now: Time) -> Time {
     now.plus(message.ksuid().time().until(now).max(LEASE))
 }
 
-/// The queue's form of a delivery that is recorded.
-pub(crate) fn envelope(delivery: &Delivery, message: &Message) -> Envelope {
-    Envelope {
+/// The queue's form of a delivery that is recorded; none if the message's content was expunged.
+pub(crate) fn envelope(delivery: &Delivery, message: &Message) -> Option<Envelope> {
+    Some(Envelope {
         app: delivery.app,
         endpoint: delivery.endpoint,
         message: delivery.message,
@@ -200,6 +202,6 @@ pub(crate) fn envelope(delivery: &Delivery, message: &Message) -> Envelope {
         missed: 0,
         manual: None,
         content_type: message.content_type.clone(),
-        payload: message.payload.clone(),
-    }
+        payload: message.payload.clone()?,
+    })
 }

@@ -8,9 +8,13 @@ use std::panic::AssertUnwindSafe;
 use futures::{FutureExt as _, future::join_all};
 
 use crate::{
+    erase::{self, Eraser, Erasure},
     fan_out::{Done, FanOut},
     job::Job,
-    ports::{Ambient, Claims, Directory, FanOuts, Jobs, Messages, Outbox, Paces, Recovery, Subscribers, Tasks, chain},
+    ports::{
+        Ambient, Claims, Directory, Erasing, Expunging, FanOuts, Jobs, Messages, Outbox, Paces, Recovery, Subscribers,
+        Tasks, chain,
+    },
     recovery::Recoverer,
     tell::Teller,
     time::Time,
@@ -31,6 +35,7 @@ pub struct Worker<D, L, E, M, Q, A> {
     fan_out: FanOut<D, L, Q, A>,
     recoverer: Recoverer<E, M, Q, A>,
     teller: Teller<D, L, Q, A>,
+    eraser: Eraser<M, Q, A>,
     ambient: A,
 }
 
@@ -39,7 +44,7 @@ where
     D: Subscribers,
     L: Claims + Messages + FanOuts + Paces,
     E: Directory,
-    M: Recovery + Tasks,
+    M: Recovery + Tasks + Expunging + Erasing,
     Q: Outbox + Jobs,
     A: Ambient,
 {
@@ -48,9 +53,10 @@ where
         fan_out: FanOut<D, L, Q, A>,
         recoverer: Recoverer<E, M, Q, A>,
         teller: Teller<D, L, Q, A>,
+        eraser: Eraser<M, Q, A>,
         ambient: A,
     ) -> Self {
-        Self { fan_out, recoverer, teller, ambient }
+        Self { fan_out, recoverer, teller, eraser, ambient }
     }
 
     /// Does all of them at once, until the deadline; gives the ids of those that must come again.
@@ -95,6 +101,20 @@ where
                     tracing::error!(%org, event_type, id, error = chain(problem), "an event could not be told");
                 })
                 .is_ok()
+            }
+            Job::Erase { what, .. } => self.erase(&what, deadline).await,
+        }
+    }
+
+    async fn erase(&self, what: &Erasure, deadline: Time) -> bool {
+        match self.eraser.run(what, deadline).await {
+            Ok(done) => {
+                tracing::info!(app = %what.app(), ?what, ?done, "erased");
+                done != erase::Done::TooEarly
+            }
+            Err(error) => {
+                tracing::error!(app = %what.app(), ?what, error = chain(&error), "something could not be erased");
+                false
             }
         }
     }

@@ -1,19 +1,30 @@
 //! The HTTP client: how it is set up, and one exchange from beginning to end.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use postrider_core::outbound::{Answer, Exchange, Fault, Fetcher, KEPT_HEADERS, Outbound, Sender, Unfetched};
+use postrider_core::{
+    outbound::{Answer, Exchange, Fault, Fetcher, KEPT_HEADERS, Outbound, Sender, Unfetched},
+    probe::{MOST, Probe, Prober, Seen},
+};
 use reqwest::{
     Certificate, Client, ClientBuilder, Request, Response, Url,
-    header::{ACCEPT, HeaderMap},
+    header::{ACCEPT, HeaderMap, SET_COOKIE},
     redirect::Policy,
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use rustls_platform_verifier::Verifier;
 use tokio::time::{Instant, timeout};
 use url::Host;
 
 use crate::{
-    body, fault,
+    body,
+    certificate::bounded,
+    fault,
     policy::AddressPolicy,
+    probe::{self, Trust},
     request,
     resolver::{Gate, Rule},
 };
@@ -41,6 +52,10 @@ pub struct Egress {
     https: Lane,
     /// Only where some network may be reached without TLS.
     http: Option<Lane>,
+    /// Besides the system's.
+    extra_roots: Vec<CertificateDer<'static>>,
+    /// What the https client trusts, for probes: made when the first one is asked for.
+    trust: OnceLock<Option<Trust>>,
 }
 
 /// A scheme's client, and which addresses it may connect to.
@@ -73,7 +88,38 @@ impl Egress {
         // Never speaks TLS: spare it the reading of the system's certificates.
         let plain = || Lane::new(&policy, AddressPolicy::allows_plain_http, |client| client.tls_certs_only([]));
         let http = if policy.is_tls_only() { None } else { Some(plain()?) };
-        Ok(Self { https, http })
+        let extra_roots = extra_roots.map(ders).unwrap_or_default();
+        Ok(Self { https, http, extra_roots, trust: OnceLock::new() })
+    }
+
+    /// One exchange, and what `look` sees in the response's headers.
+    async fn exchange<T>(
+        &self,
+        outbound: Outbound,
+        look: impl FnOnce(&HeaderMap) -> T + Send,
+    ) -> (Exchange, Option<T>) {
+        let (start, limit) = (Instant::now(), outbound.timeout);
+        let response = timeout(limit, self.respond(outbound)).await.unwrap_or(Err(Fault::Timeout));
+        let duration = start.elapsed();
+        let patience = limit.saturating_sub(duration).min(BODY_PATIENCE);
+        match response {
+            Ok(response) => {
+                let seen = look(response.headers());
+                let answer = answer(response, Instant::now() + patience).await;
+                (Exchange { duration, result: Ok(answer) }, Some(seen))
+            }
+            Err(fault) => (Exchange { duration, result: Err(fault) }, None),
+        }
+    }
+
+    /// The same that reqwest trusts: the system's roots, and the extra ones.
+    fn trust(&self) -> Option<Trust> {
+        let made = self.trust.get_or_init(|| {
+            let verifier = Verifier::new_with_extra_roots(self.extra_roots.iter().cloned(), probe::provider());
+            let verifier = verifier.inspect_err(|error| tracing::error!(%error, "no root certificates for probes"));
+            verifier.ok().map(|verifier| Arc::new(verifier) as Trust)
+        });
+        made.clone()
     }
 
     /// Until the response's headers.
@@ -112,15 +158,20 @@ impl Egress {
 
 impl Sender for Egress {
     async fn send(&self, outbound: Outbound) -> Exchange {
-        let (start, limit) = (Instant::now(), outbound.timeout);
-        let response = timeout(limit, self.respond(outbound)).await.unwrap_or(Err(Fault::Timeout));
-        let duration = start.elapsed();
-        let patience = limit.saturating_sub(duration).min(BODY_PATIENCE);
-        let result = match response {
-            Ok(response) => Ok(answer(response, Instant::now() + patience).await),
-            Err(fault) => Err(fault),
-        };
-        Exchange { duration, result }
+        self.exchange(outbound, |_| ()).await.0
+    }
+}
+
+impl Prober for Egress {
+    async fn probe(&self, url: &str, timeout: Duration) -> Probe {
+        let is_plain = url.starts_with("http:");
+        let lane = if is_plain { self.http.as_ref() } else { Some(&self.https) };
+        probe::probe(lane.map(|lane| &lane.gate), || self.trust(), url, timeout).await
+    }
+
+    async fn ask(&self, request: Outbound) -> Seen {
+        let (exchange, headers) = self.exchange(request, told).await;
+        Seen { exchange, headers: headers.unwrap_or_default() }
     }
 }
 
@@ -179,6 +230,17 @@ async fn answer(response: Response, deadline: Instant) -> Answer {
 fn kept(headers: &HeaderMap) -> Vec<(&'static str, String)> {
     let text = |name| headers.get(name)?.to_str().ok().filter(|text| text.len() <= VALUE_LIMIT);
     KEPT_HEADERS.into_iter().filter_map(|name| Some((name, text(name)?.to_owned()))).collect()
+}
+
+/// Headers for people. What a cookie says is between the server and browsers.
+fn told(headers: &HeaderMap) -> Vec<(String, String)> {
+    let shown = headers.iter().filter(|(name, _)| **name != SET_COOKIE).take(MOST);
+    shown.map(|(name, value)| (name.to_string(), bounded(&String::from_utf8_lossy(value.as_bytes())))).collect()
+}
+
+/// Those that reqwest has read as well; it does not give them away.
+fn ders(pem: &[u8]) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect()
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, SetupError> {

@@ -8,12 +8,16 @@
 //!   attempt's timeout.
 //! - **At most one request reaches the server**, unless the server itself says that it has not looked at it.
 //!
+//! It is also the [`postrider_core::probe::Prober`] that looks at a server step by step, under the same rules.
+//!
 //! Redirects are not followed, proxies from the environment are not used, and nothing is stored.
 
 mod body;
+mod certificate;
 mod client;
 mod fault;
 mod policy;
+mod probe;
 mod request;
 mod resolver;
 

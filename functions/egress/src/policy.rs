@@ -4,43 +4,43 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// Not on the public internet, or not a host at all.
-const REFUSED_V4: [Ipv4Net; 15] = [
-    v4([0, 0, 0, 0], 8),       // this network
-    v4([10, 0, 0, 0], 8),      // private
-    v4([100, 64, 0, 0], 10),   // carrier-grade NAT
-    v4([127, 0, 0, 0], 8),     // loopback; in Lambda, the runtime API
-    v4([169, 254, 0, 0], 16),  // link-local: instance metadata, container credentials
-    v4([172, 16, 0, 0], 12),   // private
-    v4([192, 0, 0, 0], 24),    // protocol assignments
-    v4([192, 0, 2, 0], 24),    // documentation
-    v4([192, 88, 99, 0], 24),  // 6to4 relays
-    v4([192, 168, 0, 0], 16),  // private
-    v4([198, 18, 0, 0], 15),   // benchmarks
-    v4([198, 51, 100, 0], 24), // documentation
-    v4([203, 0, 113, 0], 24),  // documentation
-    v4([224, 0, 0, 0], 4),     // multicast
-    v4([240, 0, 0, 0], 4),     // reserved, and broadcast
+/// Not on the public internet, or not a host at all; and what they are.
+const REFUSED_V4: [(Ipv4Net, &str); 15] = [
+    (v4([0, 0, 0, 0], 8), "this network"),
+    (v4([10, 0, 0, 0], 8), "private"),
+    (v4([100, 64, 0, 0], 10), "carrier-grade NAT"),
+    (v4([127, 0, 0, 0], 8), "loopback; in Lambda, the runtime API"),
+    (v4([169, 254, 0, 0], 16), "link-local: instance metadata, container credentials"),
+    (v4([172, 16, 0, 0], 12), "private"),
+    (v4([192, 0, 0, 0], 24), "protocol assignments"),
+    (v4([192, 0, 2, 0], 24), "documentation"),
+    (v4([192, 88, 99, 0], 24), "6to4 relays"),
+    (v4([192, 168, 0, 0], 16), "private"),
+    (v4([198, 18, 0, 0], 15), "benchmarks"),
+    (v4([198, 51, 100, 0], 24), "documentation"),
+    (v4([203, 0, 113, 0], 24), "documentation"),
+    (v4([224, 0, 0, 0], 4), "multicast"),
+    (v4([240, 0, 0, 0], 4), "reserved, and broadcast"),
 ];
 
 /// As [`REFUSED_V4`]. What embeds an IPv4 address is refused whole: nobody needs it, and it would be a way around.
-const REFUSED_V6: [Ipv6Net; 16] = [
-    v6([0, 0, 0, 0, 0, 0, 0, 0], 96),          // unspecified, loopback, IPv4-compatible
-    v6([0, 0, 0, 0, 0, 0xffff, 0, 0], 96),     // IPv4-mapped
-    v6([0, 0, 0, 0, 0xffff, 0, 0, 0], 96),     // IPv4-translated (SIIT)
-    v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96),  // NAT64
-    v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48),  // NAT64, local use
-    v6([0x100, 0, 0, 0, 0, 0, 0, 0], 64),      // discard
-    v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 32),     // Teredo
-    v6([0x2001, 2, 0, 0, 0, 0, 0, 0], 48),     // benchmarks
-    v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32), // documentation
-    v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16),     // 6to4
-    v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),     // documentation
-    v6([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16),     // SRv6
-    v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),      // unique local; on EC2, instance metadata
-    v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10),     // link-local
-    v6([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10),     // site-local
-    v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),      // multicast
+const REFUSED_V6: [(Ipv6Net, &str); 16] = [
+    (v6([0, 0, 0, 0, 0, 0, 0, 0], 96), "unspecified, loopback, IPv4-compatible"),
+    (v6([0, 0, 0, 0, 0, 0xffff, 0, 0], 96), "IPv4-mapped"),
+    (v6([0, 0, 0, 0, 0xffff, 0, 0, 0], 96), "IPv4-translated (SIIT)"),
+    (v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96), "NAT64"),
+    (v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48), "NAT64, local use"),
+    (v6([0x100, 0, 0, 0, 0, 0, 0, 0], 64), "discard"),
+    (v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 32), "Teredo"),
+    (v6([0x2001, 2, 0, 0, 0, 0, 0, 0], 48), "benchmarks"),
+    (v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32), "documentation"),
+    (v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16), "6to4"),
+    (v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20), "documentation"),
+    (v6([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16), "SRv6"),
+    (v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7), "unique local; on EC2, instance metadata"),
+    (v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10), "link-local"),
+    (v6([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10), "site-local"),
+    (v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8), "multicast"),
 ];
 
 const fn v4([a, b, c, d]: [u8; 4], prefix: u8) -> Ipv4Net {
@@ -83,6 +83,23 @@ impl AddressPolicy {
         self.allowed.iter().any(|network| network.contains(&address))
     }
 
+    /// Which network of those that are refused an address is in, such as `10.0.0.0/8 (private)`.
+    pub(crate) fn network_of(&self, address: IpAddr) -> String {
+        let told = |network: IpNet, what: &str| format!("{network} ({what})");
+        let found = match address {
+            IpAddr::V4(address) => {
+                let found = REFUSED_V4.iter().find(|(network, _)| network.contains(&address));
+                found.map(|(network, what)| told(IpNet::V4(*network), what))
+            }
+            IpAddr::V6(address) => {
+                let found = REFUSED_V6.iter().find(|(network, _)| network.contains(&address));
+                found.map(|(network, what)| told(IpNet::V6(*network), what))
+            }
+        };
+        // Public, and not to be reached without TLS.
+        found.unwrap_or_else(|| "a public address, without TLS".to_owned())
+    }
+
     /// Whether no address at all may be connected to without TLS.
     pub(crate) fn is_tls_only(&self) -> bool {
         self.allowed.is_empty()
@@ -95,8 +112,8 @@ fn network(text: &str) -> Result<IpNet, InvalidNetwork> {
 
 fn is_public(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(address) => !REFUSED_V4.iter().any(|network| network.contains(&address)),
-        IpAddr::V6(address) => !REFUSED_V6.iter().any(|network| network.contains(&address)),
+        IpAddr::V4(address) => !REFUSED_V4.iter().any(|(network, _)| network.contains(&address)),
+        IpAddr::V6(address) => !REFUSED_V6.iter().any(|(network, _)| network.contains(&address)),
     }
 }
 

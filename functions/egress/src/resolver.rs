@@ -45,6 +45,11 @@ impl Gate {
         (self.rule)(&self.policy, address)
     }
 
+    /// The network that keeps an address from being admitted.
+    pub(crate) fn network_of(&self, address: IpAddr) -> String {
+        self.policy.network_of(address)
+    }
+
     fn select(&self, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, ResolveError> {
         if found.is_empty() {
             return Err(ResolveError::NoAddress);

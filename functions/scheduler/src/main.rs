@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use postrider_aws::{Aws, ConfigTable, Ledger, Queues, System, log_usage, settings::SchedulerSettings, telemetry};
 use postrider_core::{
-    fan_out::FanOut, ports::Ambient as _, publish::Publisher, recovery::Recoverer, tell::Teller, time::Time,
-    wake::Waker, work::Worker,
+    erase::Eraser, fan_out::FanOut, ports::Ambient as _, publish::Publisher, recovery::Recoverer, tell::Teller,
+    time::Time, wake::Waker, work::Worker,
 };
 use postrider_scheduler::{Call, answer};
 use serde_json::{Value, json};
@@ -28,7 +28,8 @@ impl Scheduler {
         let publisher = Publisher::new(directory.clone(), ledger.clone(), queues.clone(), System);
         let fan_out = FanOut::new(directory.clone(), ledger.clone(), queues.clone(), System);
         let recoverer = Recoverer::new(directory, ledger.clone(), queues.clone(), System);
-        let worker = Worker::new(fan_out, recoverer, Teller::new(publisher), System);
+        let eraser = Eraser::new(ledger.clone(), queues.clone(), System);
+        let worker = Worker::new(fan_out, recoverer, Teller::new(publisher), eraser, System);
         Self { waker: Waker::new(ledger, queues, System, settings.releases_per_second), worker, aws }
     }
 

@@ -72,7 +72,7 @@ fn described(operation: &Operation, schemas: &mut Schemas) -> Value {
     }
     if let Some(shape) = operation.body {
         let content = json!({ operation.media: { "schema": schemas.taken(shape) } });
-        described["requestBody"] = json!({ "required": true, "content": content });
+        described["requestBody"] = json!({ "required": operation.needs_body, "content": content });
     }
     if operation.is_deprecated {
         described["deprecated"] = true.into();

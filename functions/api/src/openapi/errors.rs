@@ -17,12 +17,11 @@ pub(crate) enum Error {
     TooLarge,
     Invalid,
     TooMany,
-    NotBuilt,
     Unavailable,
 }
 
 impl Error {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::BadRequest,
         Self::Unauthenticated,
         Self::Forbidden,
@@ -31,7 +30,6 @@ impl Error {
         Self::TooLarge,
         Self::Invalid,
         Self::TooMany,
-        Self::NotBuilt,
         Self::Unavailable,
     ];
 
@@ -45,7 +43,6 @@ impl Error {
             Self::TooLarge => 413,
             Self::Invalid => 422,
             Self::TooMany => 429,
-            Self::NotBuilt => 501,
             Self::Unavailable => 503,
         }
     }
@@ -61,7 +58,6 @@ impl Error {
             Self::TooLarge => "TooLarge",
             Self::Invalid => "Invalid",
             Self::TooMany => "TooMany",
-            Self::NotBuilt => "NotBuilt",
             Self::Unavailable => "Unavailable",
         }
     }
@@ -78,7 +74,6 @@ impl Error {
             Self::TooLarge => "The body has more than 262,144 bytes.",
             Self::Invalid => "Fields or parameters break a rule; or the idempotency key was another request's.",
             Self::TooMany => "Too many at once; `Retry-After` says how long to wait.",
-            Self::NotBuilt => "This version does not have the operation.",
             Self::Unavailable => "Something behind the API did not answer. To try again is safe.",
         }
     }
@@ -103,7 +98,6 @@ impl Error {
                 "detail": [{ "loc": ["body", "url"], "msg": "must begin with https://", "type": "value_error" }]
             }),
             Self::TooMany => refused("rate_limited", "Try again when Retry-After has passed"),
-            Self::NotBuilt => refused("not_implemented", "This operation is not part of this version of Postrider"),
             Self::Unavailable => refused("unavailable", "Try again in a moment"),
         }
     }

@@ -76,6 +76,7 @@ pub(crate) struct Operation {
     pub(super) is_deprecated: bool,
     pub(super) parameters: Vec<Parameter>,
     pub(super) body: Option<Shape>,
+    pub(super) needs_body: bool,
     pub(super) media: &'static str,
     pub(super) answers: Vec<Answer>,
     pub(super) errors: Vec<(Error, Option<&'static str>)>,
@@ -104,6 +105,7 @@ impl Operation {
             is_deprecated: false,
             parameters: parameters::in_path(path),
             body: None,
+            needs_body: true,
             media: "application/json",
             answers: Vec::new(),
             errors: Vec::new(),
@@ -192,6 +194,11 @@ impl Operation {
     pub(crate) fn body<T: JsonSchema>(mut self) -> Self {
         self.body = Some(SchemaGenerator::subschema_for::<T>);
         self.error(Error::TooLarge).error(Error::Invalid)
+    }
+
+    /// A JSON body that may be left out.
+    pub(crate) fn body_if_any<T: JsonSchema>(self) -> Self {
+        Self { needs_body: false, ..self.body::<T>() }
     }
 
     /// A body of any kind.

@@ -27,8 +27,11 @@ fn remains(endpoint: &Endpoint) -> Endpoint {
     Endpoint { headers, secrets, delivery, url: without_userinfo(&endpoint.url), ..endpoint.clone() }
 }
 
+/// What a deleted endpoint's sort key begins with.
+pub(super) const GRAVE: &str = "gone#";
+
 fn grave(id: EndpointId) -> String {
-    format!("gone#{id}")
+    format!("{GRAVE}{id}")
 }
 
 impl ConfigTable {
@@ -51,7 +54,7 @@ impl ConfigTable {
         let items = batch_get(&self.table.client, &places).await?;
         let mut found = HashMap::new();
         for item in items.values().flatten() {
-            let is_grave = item.maybe_text("sk").is_some_and(|sk| sk.starts_with("gone#"));
+            let is_grave = item.maybe_text("sk").is_some_and(|sk| sk.starts_with(GRAVE));
             let Some(endpoint) = readable(item, document::<Endpoint>) else { continue };
             if is_grave {
                 found.entry(endpoint.id).or_insert(endpoint);

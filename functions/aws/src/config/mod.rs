@@ -4,7 +4,7 @@
 //! | --- | --- | --- | --- |
 //! | application | `app_…` | `app` | `doc`, `rev`; `gone` once it is deleted |
 //! | endpoint | `app_…` | `ep_…` | `doc`, `rev` |
-//! | deleted endpoint | `app_…` | `gone#ep_…` | `doc` without secrets and headers, `rev` |
+//! | deleted endpoint | `app_…` | `gone#ep_…` | `doc` without secrets and headers, `rev`; neither in a deleted application |
 //! | endpoint's uid | `app_…` | `uid#<uid>` | `id` |
 //! | application in its organization | `org_…` | `app_…` | |
 //! | application's uid | `org_…` | `uid#<uid>` | `id` |
@@ -19,6 +19,7 @@
 
 mod applications;
 mod endpoints;
+mod erasing;
 mod event_types;
 mod rows;
 mod settings;

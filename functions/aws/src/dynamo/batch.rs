@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
-    types::{KeysAndAttributes, PutRequest, WriteRequest},
+    types::{DeleteRequest, KeysAndAttributes, PutRequest, WriteRequest},
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use postrider_core::ports::Unavailable;
@@ -96,8 +96,20 @@ pub(crate) async fn batch_put(table: &Table, items: Vec<Item>) -> Vec<(String, S
     for item in items {
         unique.insert(place(&item), item);
     }
-    let requests = packs(unique.into_values()).into_iter().map(|pack| put_all(table, pack));
+    let packs = packs(unique.into_values()).into_iter();
+    let requests = packs.map(|pack| write_all(table, pack.into_iter().filter_map(put_request).collect()));
     stream::iter(requests).buffer_unordered(AT_ONCE).concat().await
+}
+
+/// Removes the items with these keys, of which some may not exist; fails unless all are gone.
+pub(crate) async fn batch_delete(table: &Table, keys: Vec<Item>) -> Result<(), Unavailable> {
+    let packs = packs(keys.into_iter()).into_iter();
+    let requests = packs.map(|pack| write_all(table, pack.into_iter().filter_map(delete_request).collect()));
+    let left: Vec<_> = stream::iter(requests).buffer_unordered(AT_ONCE).concat().await;
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(Unavailable::new("DynamoDB: removing items", Cause(format!("{} are left", left.len()))))
 }
 
 fn place(item: &Item) -> (String, String) {
@@ -123,9 +135,8 @@ fn packs(items: impl Iterator<Item = Item>) -> Vec<Vec<Item>> {
     packs
 }
 
-async fn put_all(table: &Table, items: Vec<Item>) -> Vec<(String, String)> {
-    let mut places: Vec<_> = items.iter().map(place).collect();
-    let mut rest: Vec<_> = items.into_iter().filter_map(write_request).collect();
+async fn write_all(table: &Table, mut rest: Vec<WriteRequest>) -> Vec<(String, String)> {
+    let mut places: Vec<_> = rest.iter().filter_map(place_of).collect();
     let mut fruitless = 0;
     loop {
         let sent = rest.len();
@@ -137,7 +148,7 @@ async fn put_all(table: &Table, items: Vec<Item>) -> Vec<(String, String)> {
             }
         };
         rest = output.unprocessed_items.unwrap_or_default().remove(&table.name).unwrap_or_default();
-        places = rest.iter().filter_map(|request| request.put_request()).map(|put| place(put.item())).collect();
+        places = rest.iter().filter_map(place_of).collect();
         if rest.is_empty() {
             return places;
         }
@@ -151,9 +162,19 @@ async fn put_all(table: &Table, items: Vec<Item>) -> Vec<(String, String)> {
     }
 }
 
-fn write_request(item: Item) -> Option<WriteRequest> {
+fn place_of(request: &WriteRequest) -> Option<(String, String)> {
+    let put = request.put_request().map(PutRequest::item);
+    put.or_else(|| request.delete_request().map(DeleteRequest::key)).map(place)
+}
+
+fn put_request(item: Item) -> Option<WriteRequest> {
     let put = PutRequest::builder().set_item(Some(item)).build().ok()?;
     Some(WriteRequest::builder().put_request(put).build())
+}
+
+fn delete_request(key: Item) -> Option<WriteRequest> {
+    let delete = DeleteRequest::builder().set_key(Some(key)).build().ok()?;
+    Some(WriteRequest::builder().delete_request(delete).build())
 }
 
 #[cfg(test)]

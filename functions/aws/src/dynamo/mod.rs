@@ -6,7 +6,7 @@ mod query;
 mod table;
 mod transact;
 
-pub(crate) use batch::{Place, batch_get, batch_put};
+pub(crate) use batch::{Place, batch_delete, batch_get, batch_put};
 pub(crate) use item::{BadItem, Fields, Item, bytes, keyed, number, size, text};
 pub(crate) use query::{Range, readable};
 pub(crate) use table::{Condition, Put, Table};

@@ -11,11 +11,11 @@ use postrider_core::{
 
 use super::{
     Ledger,
-    items::{message_from, message_item},
+    items::{EXPUNGED, message_from, message_item},
 };
 use crate::{
     cause::Cause,
-    dynamo::{Place, batch_get, batch_put, readable},
+    dynamo::{Condition, Place, Put, batch_get, batch_put, readable},
 };
 
 impl Messages for Ledger {
@@ -25,8 +25,9 @@ impl Messages for Ledger {
 
     async fn store(&self, messages: &[Message]) -> Result<(), Unavailable> {
         if let [message] = messages {
-            return self.table.put(message_item(message)).await;
+            return self.store_one(message).await;
         }
+        // Whoever makes messages again does it when their first maker is dead for certain, and leaves out what is stored.
         let lost = batch_put(&self.table, messages.iter().map(message_item).collect()).await;
         if lost.is_empty() {
             return Ok(());
@@ -50,6 +51,18 @@ impl Messages for Ledger {
 }
 
 impl Ledger {
+    async fn store_one(&self, message: &Message) -> Result<(), Unavailable> {
+        let kept = Condition {
+            expression: "attribute_not_exists(#expunged)",
+            names: &[("#expunged", EXPUNGED)],
+            values: Vec::new(),
+        };
+        match self.table.put_if(message_item(message), kept).await? {
+            Put::Written | Put::Refused(_) => Ok(()),
+            Put::Conflict => Err(Unavailable::new("storing a message", Cause("conflict".to_owned()))),
+        }
+    }
+
     /// The messages that exist.
     pub(super) async fn messages_of(
         &self,

@@ -125,6 +125,8 @@ fn place(wanted: &Reservation) -> (String, String) {
         Paced::Endpoint(endpoint) => (endpoint.to_string(), "deliveries"),
         Paced::Batches(endpoint) => (endpoint.to_string(), "batches"),
         Paced::Publishing(app) => (app.to_string(), "publishing"),
+        Paced::Diagnoses(endpoint) => (endpoint.to_string(), "diagnoses"),
+        Paced::DiagnosesOf(app) => (app.to_string(), "diagnoses"),
     };
     (pk, format!("rate#{what}#{}", wanted.interval.as_micros()))
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::dynamo::{Place, Range, batch_get, readable};
 
 /// The ids of that kind within a span.
-fn within<I: Id>(pk: impl Display, span: &Span) -> Range {
+pub(super) fn within<I: Id>(pk: impl Display, span: &Span) -> Range {
     let key = |ksuid| I::from_ksuid(ksuid).to_string();
     Range::prefixed(pk, I::PREFIX, span.ascending).above(span.above.map(key)).below(span.below.map(key))
 }

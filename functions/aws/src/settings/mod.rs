@@ -15,7 +15,7 @@
 //! | `POSTRIDER_EVENTBRIDGE_TYPES` | such as `OrderPaid=order.paid,*=other` | the `detail-type` itself | ingest |
 //! | `POSTRIDER_DEAD_LETTER_QUEUE_URL` | URL | required | delivery |
 //! | `POSTRIDER_RETRY_SCHEDULE` | waits such as `5s,5m,2h`; empty: one attempt | `5s,5m,30m,2h,5h,10h,14h,20h,24h` | delivery |
-//! | `POSTRIDER_ATTEMPT_TIMEOUT_SECONDS` | seconds, 1–30 | 15 | delivery |
+//! | `POSTRIDER_ATTEMPT_TIMEOUT_SECONDS` | seconds, 1–30 | 15 | delivery, api |
 //! | `POSTRIDER_PARK_AFTER_SECONDS` | seconds, 0–900 | 900 | delivery |
 //! | `POSTRIDER_MAX_RECEIVES` | receives, 1–1000 | 10 | delivery |
 //! | `POSTRIDER_ALLOWED_NETWORKS` | networks such as `127.0.0.0/8`, by comma | none | ingest, delivery, api |
@@ -29,7 +29,7 @@
 //! | `POSTRIDER_OIDC_SCOPE_PREFIX` | what precedes `publish`, `manage`, `read` in its scopes | `postrider:` | ingest, api |
 //! | `POSTRIDER_CONSENT_ORIGIN` | a name, as whom receivers are asked for their consent | `postrider` | api |
 //! | `POSTRIDER_DISABLE_AFTER_SECONDS` | seconds without a success, 3,600–7,776,000 | 432,000 | delivery |
-//! | `POSTRIDER_EVENT_TYPE_HEADER` | header name | `webhook-event-type` | delivery |
+//! | `POSTRIDER_EVENT_TYPE_HEADER` | header name | `webhook-event-type` | delivery, api |
 //! | `POSTRIDER_API_URL` | URL of the API, for confirmations, sources and the portal | required | delivery, api |
 //! | `POSTRIDER_RELEASES_PER_SECOND` | held deliveries of an endpoint, 1–1,000 | 10 | scheduler |
 //! | `POSTRIDER_LOG` | `error`, `warn`, `info`, `debug`, `trace` or `off` | `info` | all |
@@ -134,6 +134,10 @@ pub struct ApiSettings {
     pub extra_ca_pem: Option<String>,
     /// `POSTRIDER_CONSENT_ORIGIN`.
     pub consent_origin: String,
+    /// `POSTRIDER_ATTEMPT_TIMEOUT_SECONDS`.
+    pub attempt_timeout: Duration,
+    /// `POSTRIDER_EVENT_TYPE_HEADER`.
+    pub event_type_header: String,
     /// `POSTRIDER_QUEUE_URL`, `POSTRIDER_RETRY_QUEUE_URL`, `POSTRIDER_JOB_QUEUE_URL`.
     pub queues: QueueUrls,
     /// `POSTRIDER_API_URL`.
@@ -212,9 +216,7 @@ impl DeliverySettings {
             allowed_networks: source.optional("POSTRIDER_ALLOWED_NETWORKS").unwrap_or_default(),
             extra_ca_pem: source.optional("POSTRIDER_EXTRA_CA_PEM"),
             disable_after: seconds("POSTRIDER_DISABLE_AFTER_SECONDS", 432_000, 3_600..=7_776_000)?,
-            event_type_header: source
-                .optional("POSTRIDER_EVENT_TYPE_HEADER")
-                .unwrap_or_else(|| "webhook-event-type".to_owned()),
+            event_type_header: source.event_type_header(),
             api_url: source.required("POSTRIDER_API_URL")?,
             log: source.log()?,
         })
@@ -235,6 +237,8 @@ impl ApiSettings {
             allowed_networks: source.optional("POSTRIDER_ALLOWED_NETWORKS").unwrap_or_default(),
             extra_ca_pem: source.optional("POSTRIDER_EXTRA_CA_PEM"),
             consent_origin: source.optional("POSTRIDER_CONSENT_ORIGIN").unwrap_or_else(|| "postrider".to_owned()),
+            attempt_timeout: source.number("POSTRIDER_ATTEMPT_TIMEOUT_SECONDS", 15, 1..=30).map(Duration::from_secs)?,
+            event_type_header: source.event_type_header(),
             queues: source.queues()?,
             api_url: source.required("POSTRIDER_API_URL")?,
             portal_url: match source.optional("POSTRIDER_PORTAL_URL") {

@@ -59,6 +59,10 @@ impl Source<'_> {
         })
     }
 
+    pub(super) fn event_type_header(self) -> String {
+        self.optional("POSTRIDER_EVENT_TYPE_HEADER").unwrap_or_else(|| "webhook-event-type".to_owned())
+    }
+
     /// Here an empty one counts: it means a single attempt.
     pub(super) fn schedule(self) -> Result<Schedule, InvalidSetting> {
         const NAME: &str = "POSTRIDER_RETRY_SCHEDULE";

@@ -20,9 +20,10 @@ impl Jobs for Queues {
 
 /// One customer's jobs do not delay another's.
 fn entry(job: &Job) -> Result<Entry, serde_json::Error> {
-    let group = match job {
-        Job::FanOut { app, .. } => app.to_string(),
-        Job::Task { org, .. } | Job::Tell { org, .. } => org.to_string(),
+    let (group, delay) = match job {
+        Job::FanOut { app, .. } => (app.to_string(), None),
+        Job::Task { org, .. } | Job::Tell { org, .. } => (org.to_string(), None),
+        Job::Erase { what, delay } => (what.app().to_string(), (*delay > 0).then_some(i32::from(*delay))),
     };
-    Ok(Entry { body: serde_json::to_string(job)?, group: Some(group), attributes: Vec::new(), delay: None })
+    Ok(Entry { body: serde_json::to_string(job)?, group: Some(group), attributes: Vec::new(), delay })
 }

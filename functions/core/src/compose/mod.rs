@@ -66,10 +66,11 @@ impl<'a> From<&'a Envelope> for Event<'a> {
     }
 }
 
-impl<'a> From<&'a Message> for Event<'a> {
-    fn from(message: &'a Message) -> Self {
+impl<'a> Event<'a> {
+    /// Of a stored message, unless its content was expunged.
+    pub fn of(message: &'a Message) -> Option<Self> {
         let Message { id, event_type, content_type, payload, .. } = message;
-        Self { id: *id, event_type, content_type: content_type.as_deref(), payload }
+        Some(Self { id: *id, event_type, content_type: content_type.as_deref(), payload: payload.as_ref()? })
     }
 }
 

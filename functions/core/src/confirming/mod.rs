@@ -6,7 +6,7 @@
 
 use crate::{
     confirm::{Confirmation, NotConfirmed, key_name},
-    delivery::{Delivery, State},
+    delivery::{Attempt, Delivery, Reason, State},
     operational::{Course, FAILING, Subject},
     ports::{Confirming, Directory, Jobs, Keys, Record, chain},
     problem::Problem,
@@ -82,7 +82,12 @@ impl<D: Directory, R: Record + Confirming, K: Keys, J: Jobs> Confirmer<'_, D, R,
             return Ok(Found::Nothing);
         };
         let is_last = delivery.attempts.last().is_some_and(|last| last.id == wanted.attempt);
+        let has_arrived = delivery.attempts.last().is_some_and(Attempt::succeeded);
         match delivery.state {
+            // What was canceled since, because nothing more can be sent, has arrived all the same.
+            State::Canceled(Reason::ContentExpunged) if is_last && has_arrived => {
+                Ok(Found::Unconfirmed(Box::new(delivery)))
+            }
             State::Unconfirmed { .. } if is_last => Ok(Found::Unconfirmed(Box::new(delivery))),
             State::Succeeded if is_last => Ok(Found::Confirmed),
             _ => {

@@ -134,7 +134,7 @@ async fn a_message_that_was_failing_is_told_to_have_recovered() {
             event_type: "t".to_owned(),
             event_id: Some("e".to_owned()),
             channels: None,
-            payload: "{}".into(),
+            payload: Some("{}".into()),
             content_type: None,
             at: NOW,
             expires_at: NOW.plus(Duration::from_hours(1)),

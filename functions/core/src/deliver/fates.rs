@@ -26,8 +26,9 @@ use crate::{
     delivery::{Delivery, State},
     entity::Endpoint,
     ids::EndpointId,
+    message::Envelope,
     outbound::Sender,
-    ports::{Ambient, Keys, Known},
+    ports::{Ambient, Keys, Known, chain},
     time::Time,
 };
 
@@ -94,6 +95,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         } else {
             judge(envelope, record, subscription, trip.way, self.ambient.now())
         };
+        let verdict = if verdict == Verdict::Attempt { self.unless_gone(envelope).await } else { verdict };
         let delivery = next(envelope, record);
         match (verdict, endpoint) {
             (Verdict::Drop, _) => plan.settle(at, Err(Fate::Done)),
@@ -115,6 +117,23 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             (Verdict::Attempt, Some(endpoint)) => plan.attempt(at, job, delivery, Cow::Borrowed(endpoint), false),
             (Verdict::Leave | Verdict::Hold | Verdict::Probe | Verdict::Attempt, _) => {
                 plan.settle(at, Err(Fate::Failed));
+            }
+        }
+    }
+
+    /// No state of a record is in the way of an attempt by hand: that the content is gone, only the message tells.
+    async fn unless_gone(&self, envelope: &Envelope) -> Verdict {
+        if envelope.manual.is_none() {
+            return Verdict::Attempt;
+        }
+        match self.store.messages(&[(envelope.app, envelope.message)]).await {
+            Ok(found) => match found.get(&envelope.message) {
+                Some(message) if message.payload.is_some() => Verdict::Attempt,
+                _ => Verdict::Drop,
+            },
+            Err(error) => {
+                tracing::error!(msg = %envelope.message, error = %chain(&error), "a message could not be read");
+                Verdict::Leave
             }
         }
     }

@@ -16,16 +16,17 @@ use super::{
     Courier, Fate, Queues, Received, SOON, Store, Trip,
     attempt::{Attempted, ended},
     dispose::letter,
-    request::{Authorization, Moment, Opened, record_of},
+    request::{Authorization, Moment, record_of},
     settle::key_of,
 };
 use crate::{
     compose::Event,
-    delivery::{Attempt, Delivery, Reason, State},
+    delivery::{Attempt, Delivery, State},
     entity::Endpoint,
     ids::{AttemptId, Id as _},
     manner::Batching,
     message::{Content, Flush, Message},
+    open::Opened,
     outbound::Sender,
     ports::{Ambient, DeliveryKey, Keys, Known, LONGEST_DELAY, Parcel, Unavailable, Way, chain},
     publish::COMMIT_GRACE,
@@ -175,7 +176,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
                 messages = self.store.messages(&wanted).await?;
             }
             let message = messages.remove(&key.1);
-            bytes += message.as_ref().map_or(0, |message| message.payload.len());
+            bytes += message.as_ref().and_then(|message| message.payload.as_ref()).map_or(0, |payload| payload.len());
             if bytes > MOST_BYTES && !found.events.is_empty() {
                 break;
             }
@@ -185,8 +186,10 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             };
             let next = Delivery { rev: delivery.rev + 1, ..delivery.clone() };
             match message {
-                Some(message) if !message.has_expired(now) => found.events.push((next, message)),
-                Some(_) => found.without.push(Delivery { state: State::Canceled(Reason::MessageGone), ..next }),
+                Some(message) => match message.gone(now) {
+                    None => found.events.push((next, message)),
+                    Some(reason) => found.without.push(Delivery { state: State::Canceled(reason), ..next }),
+                },
                 // It may be stored any moment.
                 None if key.1.ksuid().time().plus(COMMIT_GRACE) > now => {}
                 None => {
@@ -208,7 +211,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
     ) -> Result<bool, Unavailable> {
         let at = self.ambient.now();
         let Some(timeout) = self.budget(at, trip.deadline) else { return Ok(false) };
-        let contents: Vec<_> = events.iter().map(|(_, message)| Event::from(message)).collect();
+        let contents: Vec<_> = events.iter().filter_map(|(_, message)| Event::of(message)).collect();
         let sent = self.send_batch(endpoint, &opened, authorization, &contents, Moment { at, timeout }).await;
         let first = AttemptId::new(at, self.ambient.random(), endpoint.id);
         let (model, exchange) = record_of(sent, first, at, &endpoint.url);
@@ -223,8 +226,8 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             let mut outcome =
                 if succeeded { ended(delivery, State::Succeeded, true) } else { self.failed(delivery, wish, u32::MAX) };
             outcome.event_id.clone_from(&message.event_id);
-            if let Fate::Buried(reason) = outcome.fate {
-                letters.push(letter(&envelope(&outcome.delivery, &message), reason));
+            if let (Fate::Buried(reason), Some(envelope)) = (outcome.fate, envelope(&outcome.delivery, &message)) {
+                letters.push(letter(&envelope, reason));
             }
             worked.push((nth, Ok(Attempted { outcome, lesson: lesson.clone(), endpoint: Some(endpoint.clone()) })));
         }

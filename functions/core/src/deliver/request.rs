@@ -10,19 +10,12 @@ use crate::{
     delivery::{Attempt, FaultClass},
     entity::Endpoint,
     ids::AttemptId,
-    keyring::{KeyError, Keyring, Sealed},
     manner::Auth,
+    open::{self, Opened},
     outbound::{Exchange, Fault, Outbound, Sender, without_userinfo},
     ports::{Ambient, Keys},
-    secret::SigningSecret,
     time::Time,
 };
-
-/// What an attempt needs that is sealed.
-pub(super) struct Opened {
-    secrets: Vec<SigningSecret>,
-    ring: Keyring,
-}
 
 /// What came of a request, or why none could be made.
 pub(super) struct Sent {
@@ -47,24 +40,8 @@ pub(super) struct Moment {
 impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A> {
     /// The keys that sign now: the current one, then the old ones in grace; with the keyring that opens the rest.
     pub(super) async fn opened(&self, endpoint: &Endpoint) -> Result<Opened, Fate> {
-        let now = self.ambient.now();
-        let old = endpoint.secrets.old.iter().filter(|old| old.expires_at > now).map(|old| &old.key);
-        let sealed: Vec<&Sealed> = std::iter::once(&endpoint.secrets.current).chain(old).collect();
-        let ring = self.keyring(None).await?;
-        let opened = match open(ring, &sealed, endpoint) {
-            // Sealed with a root key that is newer than the cached keyring.
-            Err(KeyError::UnknownKey(name)) => open(self.keyring(Some(&name)).await?, &sealed, endpoint),
-            opened => opened,
-        };
-        opened.map_err(|error| {
-            tracing::error!(endpoint = %endpoint.id, %error, "the endpoint's secrets do not open");
-            Fate::Failed
-        })
-    }
-
-    async fn keyring(&self, wanted: Option<&str>) -> Result<Keyring, Fate> {
-        self.keys.keyring(wanted).await.map_err(|error| {
-            tracing::error!(error = %crate::ports::chain(&error), "the keyring could not be read");
+        open::opened(&self.keys, endpoint, self.ambient.now()).await.map_err(|error| {
+            tracing::error!(endpoint = %endpoint.id, error = %crate::ports::chain(&error), "nothing could be opened");
             Fate::Failed
         })
     }
@@ -150,13 +127,8 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
     /// The header that the endpoint wants. It may have to be asked for, which takes up to the timeout.
     pub(super) async fn authorization(&self, endpoint: &Endpoint, opened: &Opened, timeout: Duration) -> Authorization {
         let before = self.ambient.now();
-        let header = match self.tokens.header(endpoint, &opened.ring, &self.sender, before, timeout).await {
-            Err(Unauthorized::Sealed(KeyError::UnknownKey(name))) => match self.keyring(Some(&name)).await {
-                Ok(ring) => self.tokens.header(endpoint, &ring, &self.sender, before, timeout).await,
-                Err(_) => Err(Unauthorized::Sealed(KeyError::UnknownKey(name))),
-            },
-            done => done,
-        };
+        let ports = (&self.keys, &self.tokens, &self.sender);
+        let header = open::authorization(ports, endpoint, opened, before, timeout).await;
         Authorization { header, took: before.until(self.ambient.now()) }
     }
 
@@ -173,14 +145,8 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         let within = Duration::from_secs(u64::from(confirming.within_seconds)) + self.settings.attempt_timeout;
         let (app, expires_at) = (endpoint.app, at.plus(within));
         let confirmation = Confirmation { app, endpoint: endpoint.id, message: event.id, attempt, expires_at };
-        let token = confirmation.token(&opened.ring).ok()?;
-        Some(format!("{}/api/v1/confirm/{token}", self.settings.api_url.trim_end_matches('/')))
+        confirmation.url(&opened.ring, &self.settings.api_url)
     }
-}
-
-fn open(ring: Keyring, sealed: &[&Sealed], endpoint: &Endpoint) -> Result<Opened, KeyError> {
-    let secrets = sealed.iter().map(|sealed| ring.open(sealed, endpoint.id)).collect::<Result<_, _>>()?;
-    Ok(Opened { secrets, ring })
 }
 
 /// The record of what was sent, or was not; and what it shows of the endpoint, its token endpoint included.

@@ -8,6 +8,7 @@ use crate::{
     delivery::{Attempt, Delivery},
     find,
     ids::{AttemptId, EndpointId, MessageId},
+    message::Message,
     page::{self, Ask, Page},
     ports::{Directory, Record},
     problem::Problem,
@@ -112,19 +113,30 @@ impl<D: Directory, R: Record> History<'_, D, R> {
         attempt: &str,
     ) -> Result<AttemptOut, Problem> {
         let message = self.find_message(caller, app, message).await?;
-        let unknown = || Problem::not_found("Attempt");
-        let id: AttemptId = attempt.parse().map_err(|_| unknown())?;
-        let likely =
-            find::meant(self.record, &message).await?.all().into_iter().filter(|endpoint| id.may_be_of(*endpoint));
-        let keys: Vec<_> = likely.map(|endpoint| (endpoint, message.id)).collect();
-        if keys.is_empty() {
-            return Err(unknown());
-        }
-        let deliveries = self.record.deliveries_by_key(&keys).await?;
-        let found = deliveries.values().find_map(|delivery| {
-            let attempt = delivery.attempts.iter().find(|attempt| attempt.id == id)?;
-            Some(AttemptOut::new(delivery, attempt, true))
-        });
-        found.ok_or_else(unknown)
+        let (delivery, id) = attempt_of(self.record, &message, attempt).await?;
+        let found = delivery.attempts.iter().find(|attempt| attempt.id == id);
+        found.map(|attempt| AttemptOut::new(&delivery, attempt, true)).ok_or_else(unknown)
     }
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("Attempt")
+}
+
+/// The delivery of a message that an attempt was made for, and the attempt's id; 404 if there is none.
+pub(crate) async fn attempt_of<R: Record>(
+    record: &R,
+    message: &Message,
+    attempt: &str,
+) -> Result<(Delivery, AttemptId), Problem> {
+    let id: AttemptId = attempt.parse().map_err(|_| unknown())?;
+    let likely = find::meant(record, message).await?.all().into_iter().filter(|endpoint| id.may_be_of(*endpoint));
+    let keys: Vec<_> = likely.map(|endpoint| (endpoint, message.id)).collect();
+    if keys.is_empty() {
+        return Err(unknown());
+    }
+    let deliveries = record.deliveries_by_key(&keys).await?;
+    let mut deliveries = deliveries.into_values();
+    let found = deliveries.find(|delivery| delivery.attempts.iter().any(|attempt| attempt.id == id));
+    found.map(|delivery| (delivery, id)).ok_or_else(unknown)
 }

@@ -54,6 +54,9 @@ pub fn message_out(message: &Message, with_content: bool) -> MessageOut {
     }
 }
 
+/// Stands, as in the contract, for a payload that is not there any more.
+const EXPUNGED: &str = r#"{"expired":true}"#;
+
 /// A raw payload is shown in an object: clients expect one, and it need not be JSON.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -63,8 +66,9 @@ struct RawOut<'a> {
 }
 
 fn payload(message: &Message) -> String {
-    let Some(content_type) = &message.content_type else { return message.payload.to_string() };
-    serde_json::to_string(&RawOut { raw_payload: &message.payload, content_type }).unwrap_or_default()
+    let Some(payload) = &message.payload else { return EXPUNGED.to_owned() };
+    let Some(content_type) = &message.content_type else { return payload.to_string() };
+    serde_json::to_string(&RawOut { raw_payload: payload, content_type }).unwrap_or_default()
 }
 
 impl<D: Directory, R: Record> History<'_, D, R> {

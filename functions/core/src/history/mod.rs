@@ -11,14 +11,17 @@ mod destinations;
 mod filter;
 mod message_attempts;
 mod messages;
+mod stats;
 mod status;
 #[cfg(test)]
 mod tests;
 
 pub use attempts::AttemptOut;
+pub(crate) use attempts::attempt_of;
 pub use destinations::{DestinationOut, EndpointMessageOut};
 pub use filter::{AttemptFilter, MessageFilter, Window};
 pub use messages::{MessageOut, message_out};
+pub use stats::EndpointStats;
 pub use status::{Status, StatusText};
 
 /// The use cases, over the ports.

@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{
     entity::Application,
+    erase::Erasure,
     find,
     ids::{AppId, Id as _, Ksuid},
     outbound::Sender,
@@ -129,11 +130,15 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
         Ok(done)
     }
 
-    /// Deletes an application; everything under it is not found from then on.
+    /// Deletes an application; everything under it is not found from then on, and a job removes it.
     pub async fn delete_application(&self, caller: &Caller, segment: &str) -> Result<(), Problem> {
         caller.must_be_organization()?;
+        let app = find::application(self.directory, caller, segment).await?.id;
+        // Submitted first: a deleted application that no job empties would keep what is in it.
+        let erasure = Erasure::Application { app, since: self.ambient.now(), last: false, after: None };
+        self.jobs.submit(&[erasure.now()]).await?;
         for _ in 0..TRIES {
-            let old = find::application(self.directory, caller, segment).await?;
+            let old = find::application(self.directory, caller, &app.to_string()).await?;
             if written(self.directory.delete_application(&old).await?, busy)? {
                 audit!("application.deleted", caller, app = %old.id);
                 return Ok(());

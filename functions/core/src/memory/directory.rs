@@ -39,6 +39,7 @@ impl Directory for Memory {
             return Ok(Saved::Stale);
         }
         state.applications.remove(&old.id);
+        state.marks.insert(old.id);
         Ok(Saved::Done)
     }
 

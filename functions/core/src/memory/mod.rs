@@ -1,7 +1,7 @@
 //! The ports in memory, with the conditions of the real ones: for unit tests and simulations.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -31,9 +31,11 @@ use crate::{
 };
 
 mod directory;
+mod erasing;
 mod polling;
 mod publishing;
 mod sources;
+mod tallying;
 
 pub use polling::Log;
 
@@ -50,6 +52,10 @@ pub struct State {
     pub endpoints: BTreeMap<(AppId, EndpointId), Endpoint>,
     /// Endpoints that were deleted.
     pub deleted: BTreeMap<(AppId, EndpointId), Endpoint>,
+    /// Applications that were deleted and still hold something.
+    pub marks: BTreeSet<AppId>,
+    /// Endpoints of deleted applications of which only the id is left.
+    pub stripped: BTreeSet<(AppId, EndpointId)>,
     /// Event types by organization and name.
     pub event_types: BTreeMap<(OrgId, String), EventType>,
     /// What organizations have settled.

@@ -5,6 +5,7 @@
 
 mod configuring;
 mod deliveries;
+mod erasing;
 mod paces;
 mod parking;
 mod polling;
@@ -19,12 +20,13 @@ use std::{future::Future, time::Duration};
 
 pub use configuring::{Audience, Directory, Saved, Scan, Subscribers};
 pub use deliveries::{Deliveries, DeliveryKey, Known, Owner};
+pub use erasing::{Erasing, Expunging, Holdings, Remains};
 pub use paces::{Paced, Paces, Reservation, Slots};
 pub use parking::{Due, LANES, Parking, Valve, Valves};
 pub use polling::Polling;
 pub use publishing::{Claims, FanOuts, FanPage, Messages};
 pub use queues::{DeadLetter, Inbox, Jobs, LONGEST_DELAY, Outbox, Parcel, Reject, Rejects, Way};
-pub use record::{Confirming, Record, Span};
+pub use record::{Confirming, Progress, Record, Span, Tallying};
 pub use recovery::{DeadSpan, Recovery, Tasks};
 pub use revocations::Revocations;
 pub use sources::Sources;

@@ -19,6 +19,10 @@ pub enum Paced {
     Batches(EndpointId),
     /// Messages that are published to an application.
     Publishing(AppId),
+    /// Diagnoses of an endpoint.
+    Diagnoses(EndpointId),
+    /// Diagnoses of an application's endpoints.
+    DiagnosesOf(AppId),
 }
 
 /// What came of a reservation.

@@ -30,7 +30,8 @@ pub trait Claims: Send + Sync {
 pub trait Messages: Send + Sync {
     /// Announces messages to pollers, which hand them out once they are stored. Doing it again before that changes nothing.
     fn announce(&self, arrivals: &[(EndpointId, Arrival)]) -> impl Future<Output = Result<(), Unavailable>> + Send;
-    /// Stores messages, or fails: then some may be stored. Doing it again with the same ones changes nothing.
+    /// Stores messages, or fails: then some may be stored. Doing it again with the same ones changes nothing; of one alone it
+    /// does not bring expunged content back either.
     fn store(&self, messages: &[Message]) -> impl Future<Output = Result<(), Unavailable>> + Send;
     /// Those of the messages that are there, even expired ones. Strongly consistent.
     fn stored(

@@ -5,9 +5,10 @@ use std::{collections::HashMap, future::Future};
 use super::{Claims, DeliveryKey, FanOuts, Messages, Unavailable};
 use crate::{
     confirm::Confirmation,
-    delivery::Delivery,
+    delivery::{Delivery, State},
     ids::{AppId, AttemptId, EndpointId, Ksuid, MessageId},
     message::Message,
+    time::Time,
 };
 
 /// The record of deliveries, as receivers change it.
@@ -59,4 +60,27 @@ pub trait Record: Messages + Claims + FanOuts {
         endpoint: EndpointId,
         span: &Span,
     ) -> impl Future<Output = Result<Vec<(AttemptId, MessageId)>, Unavailable>> + Send;
+}
+
+/// How far a delivery is, without what was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Its state.
+    pub state: State,
+    /// Whether anything was tried.
+    pub attempted: bool,
+    /// The record is gone from then on.
+    pub expires_at: Time,
+}
+
+/// The record as it is counted.
+pub trait Tallying: Send + Sync {
+    /// An endpoint's deliveries of messages with ids between these, ascending: as many as one read of a megabyte gives, and
+    /// the id above which the next read begins, if it ends before `below`. May be a moment behind.
+    fn progress(
+        &self,
+        endpoint: EndpointId,
+        above: Ksuid,
+        below: Ksuid,
+    ) -> impl Future<Output = Result<(Vec<Progress>, Option<Ksuid>), Unavailable>> + Send;
 }

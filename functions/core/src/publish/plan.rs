@@ -81,7 +81,7 @@ impl Plan {
             event_type: draft.event_type.clone(),
             event_id: draft.event_id.clone(),
             channels,
-            payload: payload.into(),
+            payload: Some(payload.into()),
             content_type,
             at: self.now,
             expires_at: self.expires_at(draft),
@@ -93,7 +93,7 @@ impl Plan {
         let found = matching(&message, &self.audience.endpoints);
         message.fans_out = !self.audience.complete
             || found.count() > INLINE
-            || !room.take(found.open.len() + found.pollers.len(), found.open.len() * message.payload.len());
+            || !room.take(found.open.len() + found.pollers.len(), found.open.len() * payload.len());
         if message.fans_out {
             return (message, Vec::new());
         }
@@ -105,7 +105,7 @@ impl Plan {
     pub(super) fn parcels(&self, message: &Message) -> Vec<Parcel> {
         let open: HashSet<_> = message.endpoints.iter().collect();
         let endpoints = self.audience.endpoints.iter().filter(|endpoint| open.contains(&endpoint.id));
-        endpoints.map(|endpoint| first_parcel(message, endpoint)).collect()
+        endpoints.filter_map(|endpoint| first_parcel(message, endpoint)).collect()
     }
 
     pub(super) const fn job(&self, message: &Message) -> Job {
@@ -143,9 +143,10 @@ pub(crate) fn matching<'a>(message: &Message, endpoints: &'a [Endpoint]) -> Matc
     found
 }
 
-/// The first queue message of a delivery. What is known to be slow does not get among what is not.
-pub(crate) fn first_parcel(message: &Message, endpoint: &Endpoint) -> Parcel {
-    let envelope = Envelope::first(message, endpoint);
+/// The first queue message of a delivery; none of a message whose content was expunged. What is known to be slow does not
+/// get among what is not.
+pub(crate) fn first_parcel(message: &Message, endpoint: &Endpoint) -> Option<Parcel> {
+    let envelope = Envelope::first(message, endpoint)?;
     let way = if endpoint.health.is_well() { Way::Prompt } else { Way::Retry };
-    Parcel { content: Content::Delivery(envelope), way, delay: Duration::ZERO }
+    Some(Parcel { content: Content::Delivery(envelope), way, delay: Duration::ZERO })
 }

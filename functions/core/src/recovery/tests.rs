@@ -70,7 +70,7 @@ impl World {
             event_type: "a.b".to_owned(),
             event_id: None,
             channels: None,
-            payload: "{}".into(),
+            payload: Some("{}".into()),
             content_type: None,
             at: message_id(n).ksuid().time(),
             expires_at: NOW.plus(Duration::from_hours(24)),

@@ -100,7 +100,7 @@ impl<D: Directory, R: Recovery + Tasks, J: Jobs, A: Ambient> Recoverer<D, R, J, 
         let found = self.record.messages(task.app, &span(task)).await?;
         let next = next(found.last().map(|last| last.id), found.len());
         let (examined, now) = (found.len(), self.ambient.now());
-        let meant = found.into_iter().filter(|message| !message.has_expired(now) && message.is_for(endpoint));
+        let meant = found.into_iter().filter(|message| message.gone(now).is_none() && message.is_for(endpoint));
         let meant: Vec<_> = meant.collect();
         let mut records = self.records(endpoint.id, &meant).await?;
         let mut missing = Vec::new();

@@ -254,3 +254,15 @@ fn a_time_that_is_over_when_another_endpoint_has_got_its_own_is_not_used() {
     drain(&world, "5s");
     assert_eq!((sent(&world, "/1"), sent(&world, "/2")), (2, 2));
 }
+
+#[test]
+fn what_is_parked_of_a_message_whose_content_is_gone_is_canceled_when_its_turn_comes() {
+    let world = published(&[500]);
+    receive(&world, "1h");
+    world.lock().messages.values_mut().for_each(|message| message.payload = None);
+    world.pass(LONG);
+    wake(&world);
+    assert_eq!(only_state(&world), State::Canceled(Reason::ContentExpunged));
+    receive(&world, "1h");
+    assert_eq!(world.lock().sent.len(), 1);
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use postrider_core::{
-    delivery::State,
+    delivery::{Reason, State},
     health::{Disabled, Health, Open},
     manner::Batching,
     message::{Content, Flush},
@@ -61,7 +61,7 @@ fn a_request_holds_half_a_megabyte_of_events_at_most() {
     let world = (0..5).fold(batching(100), |world, _| published_to(world, &[]));
     receive_from(&world, "5s", Way::Prompt);
     let payload = format!("\"{}\"", "x".repeat(200 * 1024));
-    world.lock().messages.values_mut().for_each(|message| message.payload = payload.as_str().into());
+    world.lock().messages.values_mut().for_each(|message| message.payload = Some(payload.as_str().into()));
     world.lock().queue.clear();
     flush(&world);
     assert_eq!((states(&world, |state| *state == State::Succeeded), sent(&world)), (5, 3));
@@ -155,4 +155,15 @@ fn a_woken_delivery_that_gets_a_far_time_is_parked_again_before_its_lease_ends()
     receive_from(&world, "1h,1h", Way::Retry);
     assert!(matches!(only_state(&world), State::Waiting { parked: true, .. }));
     assert_eq!((sent(&world), world.lock().queue.len()), (1, 0), "no copy is left that another one would join");
+}
+
+#[test]
+fn a_flush_leaves_out_what_has_no_content_any_more() {
+    let world = (0..3).fold(batching(10), |world, _| published_to(world, &[]));
+    receive_from(&world, "5s", Way::Prompt);
+    world.lock().messages.values_mut().take(1).for_each(|message| message.payload = None);
+    world.lock().queue.clear();
+    flush(&world);
+    assert_eq!(states(&world, |state| *state == State::Succeeded), 2);
+    assert_eq!(states(&world, |state| *state == State::Canceled(Reason::ContentExpunged)), 1);
 }

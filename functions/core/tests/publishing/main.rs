@@ -2,12 +2,14 @@
 
 mod bulk;
 mod demands;
+mod erase;
 mod fan_out;
 mod founding;
 mod intake;
 mod publish;
 mod rate;
 mod receive;
+mod record;
 mod tell;
 mod work;
 mod world;

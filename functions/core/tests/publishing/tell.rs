@@ -35,7 +35,7 @@ fn what_happened_is_told_once_as_a_message_of_the_operator() {
     let tables = world.tables();
     let message = tables.messages.values().next().expect("stored");
     assert_eq!((message.event_id.as_deref(), &*message.event_type), (Some("e1"), "endpoint.disabled"));
-    assert_eq!(&*message.payload, r#"{"type":"endpoint.disabled","data":{"n":1,"uid":null}}"#);
+    assert_eq!(message.payload.as_deref(), Some(r#"{"type":"endpoint.disabled","data":{"n":1,"uid":null}}"#));
 }
 
 #[test]

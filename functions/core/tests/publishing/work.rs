@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use postrider_core::{
+    erase::Eraser,
     fan_out::FanOut,
     job::Job,
     memory::Memory,
@@ -24,7 +25,8 @@ fn work(world: &World, batch: Vec<Letter>) -> Vec<String> {
     let clone = || world.clone();
     let fan_out = FanOut::new(clone(), clone(), clone(), clone());
     let recoverer = Recoverer::new(Memory::default(), Memory::default(), clone(), clone());
-    let worker = Worker::new(fan_out, recoverer, Teller::new(world.publisher()), clone());
+    let eraser = Eraser::new(Memory::default(), clone(), clone());
+    let worker = Worker::new(fan_out, recoverer, Teller::new(world.publisher()), eraser, clone());
     block_on(worker.handle(batch, world.now().plus(Duration::from_secs(40))))
 }
 

@@ -97,6 +97,10 @@ impl World {
         Publisher::new(self.clone(), self.clone(), self.clone(), self.clone())
     }
 
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.0.memory
+    }
+
     pub(crate) fn tables(&self) -> MutexGuard<'_, postrider_core::memory::State> {
         self.0.memory.state()
     }
@@ -163,7 +167,10 @@ impl World {
     }
 
     /// Lets others run first. Runs one port call, unless it is the fatal one or a later one.
-    async fn call<T>(&self, work: impl Future<Output = Result<T, Unavailable>> + Send) -> Result<T, Unavailable> {
+    pub(crate) async fn call<T>(
+        &self,
+        work: impl Future<Output = Result<T, Unavailable>> + Send,
+    ) -> Result<T, Unavailable> {
         turn().await;
         match self.fate() {
             Fate::Works => return work.await,

@@ -304,7 +304,7 @@ impl Inner {
     pub fn publication(&self, message: MessageId) -> Option<u8> {
         let accepted = self.accepted.iter().map(|(_, message)| message);
         let stored = self.tables.messages.values().chain(accepted).find(|stored| stored.id == message)?;
-        stored.payload.trim_start_matches("{\"n\":").trim_end_matches('}').parse().ok()
+        stored.payload.as_ref()?.trim_start_matches("{\"n\":").trim_end_matches('}').parse().ok()
     }
 
     /// Faults that may have led to another request for a delivery.

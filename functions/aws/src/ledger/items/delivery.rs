@@ -2,7 +2,7 @@ use postrider_core::{
     blob,
     delivery::{Delivery, Reason, State},
     ids::{AppId, AttemptId, EndpointId, Id as _, MessageId},
-    ports::{DeliveryKey, Due, LANES, Valve},
+    ports::{DeliveryKey, Due, LANES, Progress, Valve},
     time::Time,
 };
 
@@ -24,12 +24,13 @@ const CANCELED: &str = "c";
 /// The sort key of an endpoint's valve.
 pub(crate) const VALVE: &str = "valve";
 
-const REASONS: [Reason; 7] = [
+const REASONS: [Reason; 8] = [
     Reason::Exhausted,
     Reason::EndpointDisabled,
     Reason::Refused,
     Reason::EndpointDeleted,
     Reason::MessageGone,
+    Reason::ContentExpunged,
     Reason::Malformed,
     Reason::Canceled,
 ];
@@ -63,32 +64,39 @@ pub(in crate::ledger) fn delivery_item(delivery: &Delivery) -> Item {
 }
 
 fn set_state(item: &mut Item, delivery: &Delivery) {
-    let mut wait = |due: Time, parked: bool, code| {
-        item.insert("due".to_owned(), number(due.millis()));
-        if parked {
-            item.insert(LANE.to_owned(), text(lane_of(delivery.endpoint)));
+    item.insert(STATE.to_owned(), text(code_of(delivery.state)));
+    match delivery.state {
+        State::Waiting { due, parked } | State::Unconfirmed { due, parked } => {
+            item.insert("due".to_owned(), number(due.millis()));
+            if parked {
+                item.insert(LANE.to_owned(), text(lane_of(delivery.endpoint)));
+            }
         }
-        (code, None)
-    };
-    let (code, why) = match delivery.state {
-        State::Waiting { due, parked } => wait(due, parked, WAITING),
-        State::Unconfirmed { due, parked } => wait(due, parked, UNCONFIRMED),
         State::Held { since } => {
             item.insert("due".to_owned(), number(since.millis()));
             item.insert(LANE.to_owned(), text(delivery.endpoint));
-            (HELD, None)
         }
-        State::Succeeded => (SUCCEEDED, None),
         State::Failed(reason) => {
             item.insert("due".to_owned(), number(delivery.message.ksuid().time().millis()));
             item.insert(LANE.to_owned(), text(dead_lane(delivery.app)));
-            (FAILED, Some(reason))
+            item.insert("why".to_owned(), text(reason.as_str()));
         }
-        State::Canceled(reason) => (CANCELED, Some(reason)),
-    };
-    item.insert(STATE.to_owned(), text(code));
-    if let Some(reason) = why {
-        item.insert("why".to_owned(), text(reason.as_str()));
+        State::Canceled(reason) => {
+            item.insert("why".to_owned(), text(reason.as_str()));
+        }
+        State::Succeeded => {}
+    }
+}
+
+/// What stands for a state.
+pub(in crate::ledger) const fn code_of(state: State) -> &'static str {
+    match state {
+        State::Waiting { .. } => WAITING,
+        State::Held { .. } => HELD,
+        State::Unconfirmed { .. } => UNCONFIRMED,
+        State::Succeeded => SUCCEEDED,
+        State::Failed(_) => FAILED,
+        State::Canceled(_) => CANCELED,
     }
 }
 
@@ -129,6 +137,12 @@ fn reason(item: &Item) -> Result<Reason, BadItem> {
 
 fn due(item: &Item) -> Result<Time, BadItem> {
     item.number("due").map(Time::from_millis)
+}
+
+/// Reads of a delivery what is counted.
+pub(in crate::ledger) fn progress_from(item: &Item) -> Result<Progress, BadItem> {
+    let (tries, round): (u32, u32) = (item.number("tries")?, item.number("round")?);
+    Ok(Progress { state: state(item)?, attempted: tries > 0 || round > 0, expires_at: expires(item)? })
 }
 
 /// Which delivery an item, or its entry in the index, is of.

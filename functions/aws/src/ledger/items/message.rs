@@ -13,6 +13,8 @@ use crate::dynamo::{BadItem, Fields as _, Item, bytes, keyed, number, size, text
 
 /// Endpoints that were added afterwards.
 pub(in crate::ledger) const ALSO: &str = "also";
+/// Stands in place of a payload that was expunged.
+pub(in crate::ledger) const EXPUNGED: &str = "expunged";
 
 /// A message's item: its payload compressed where that saves a write unit.
 pub(in crate::ledger) fn message_item(message: &Message) -> Item {
@@ -42,21 +44,25 @@ pub(in crate::ledger) fn message_item(message: &Message) -> Item {
             item.insert(name.to_owned(), bytes(ids_of(endpoints)));
         }
     }
-    let beside = size(&item) + "payload".len();
-    item.insert("payload".to_owned(), bytes(blob::pack(message.payload.as_bytes(), beside)));
+    match &message.payload {
+        Some(payload) => {
+            let beside = size(&item) + "payload".len();
+            item.insert("payload".to_owned(), bytes(blob::pack(payload.as_bytes(), beside)));
+        }
+        None => drop(item.insert(EXPUNGED.to_owned(), AttributeValue::Bool(true))),
+    }
     item
 }
 
 /// Reads [`message_item`].
 pub(in crate::ledger) fn message_from(item: &Item) -> Result<Message, BadItem> {
-    let payload = String::from_utf8(blob::unpack(item.bytes("payload")?)?);
     Ok(Message {
         id: item.parsed("sk")?,
         app: item.parsed("pk")?,
         event_type: item.text("type")?.to_owned(),
         event_id: item.maybe_text("event").map(str::to_owned),
         channels: channels(item)?,
-        payload: Arc::from(payload.map_err(|_| BadItem::Attribute("payload"))?),
+        payload: payload(item)?,
         at: item.number("at").map(Time::from_micros)?,
         expires_at: expires(item)?,
         endpoints: ids_from(item, "eps")?,
@@ -73,6 +79,15 @@ fn also(item: &Item) -> Result<Vec<EndpointId>, BadItem> {
     let ids: Result<Vec<_>, _> = set.iter().map(|id| <[u8; 20]>::try_from(id.as_ref())).collect();
     let ids = ids.map_err(|_| BadItem::Attribute(ALSO))?;
     Ok(ids.into_iter().map(|id| EndpointId::from_ksuid(Ksuid::from_bytes(id))).collect())
+}
+
+/// A payload that is missing for another reason than that somebody had it removed is a damaged item.
+fn payload(item: &Item) -> Result<Option<Arc<str>>, BadItem> {
+    if item.contains_key(EXPUNGED) {
+        return Ok(None);
+    }
+    let payload = String::from_utf8(blob::unpack(item.bytes("payload")?)?);
+    payload.map(|payload| Some(payload.into())).map_err(|_| BadItem::Attribute("payload"))
 }
 
 fn channels(item: &Item) -> Result<Option<Vec<String>>, BadItem> {
@@ -98,7 +113,7 @@ mod tests {
             event_type: "invoice.paid".to_owned(),
             event_id,
             channels,
-            payload: payload.into(),
+            payload: Some(payload.into()),
             at: Time::from_micros(1_790_000_000_000_001),
             expires_at: Time::from_secs(1_800_000_000),
             held: endpoints.iter().rev().copied().collect(),
@@ -118,8 +133,12 @@ mod tests {
             event_id: Option<String>,
             content_type: Option<String>,
             fans_out: bool,
+            expunged: bool,
         ) {
-            let message = Message { content_type, fans_out, ..message(&payload, &ids, channels, event_id) };
+            let mut message = Message { content_type, fans_out, ..message(&payload, &ids, channels, event_id) };
+            if expunged {
+                message.payload = None;
+            }
             prop_assert_eq!(message_from(&message_item(&message)).ok(), Some(message));
         }
     }

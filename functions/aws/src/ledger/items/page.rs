@@ -48,13 +48,14 @@ mod tests {
             event_type: "a".to_owned(),
             event_id: None,
             channels: None,
-            payload: "{}".into(),
+            payload: Some("{}".into()),
             content_type: None,
             at: Time::from_secs(1_790_000_000),
             expires_at: Time::from_secs(1_800_000_000),
             endpoints: Vec::new(),
             also: Vec::new(),
             held: Vec::new(),
+            also: Vec::new(),
             fans_out: true,
         };
         let endpoint = |n| EndpointId::from_ksuid(Ksuid::from_bytes([n; 20]));

@@ -121,3 +121,13 @@ fn messages_of_an_endpoint_are_those_tried_or_ended() {
     let filter = MessageFilter { event_types: vec!["type.1".to_owned()], ..MessageFilter::default() };
     assert_eq!(list(None, filter).len(), 1);
 }
+
+#[test]
+fn an_expunged_payload_reads_as_the_contract_says_and_the_message_stays() {
+    let world = World::new();
+    let stored = Message { payload: None, content_type: Some("text/plain".to_owned()), ..message(1, 1) };
+    world.store(stored.clone());
+    let get = |content| run(world.history().message(&world.caller, "app", &stored.id.to_string(), content));
+    assert_eq!(shown(&get(true).expect("found"))["payload"], serde_json::json!({"expired": true}));
+    assert_eq!(shown(&get(false).expect("found"))["payload"], serde_json::json!({}));
+}

@@ -16,6 +16,7 @@ use crate::{
 
 mod attempts;
 mod lists;
+mod stats;
 
 const NOW: Time = Time::from_secs(1_800_000_000);
 const LATER: Time = Time::from_secs(1_800_900_000);
@@ -41,7 +42,7 @@ fn message(secs: u32, n: u8) -> Message {
         event_type: format!("type.{}", n % 2),
         event_id: Some(format!("event-{secs}-{n}")),
         channels: n.is_multiple_of(3).then(|| vec!["c".to_owned()]),
-        payload: "{ \"b\":1,\"a\" : 1.0 }".into(),
+        payload: Some("{ \"b\":1,\"a\" : 1.0 }".into()),
         content_type: None,
         at: ksuid(secs, n).time(),
         expires_at: LATER,

@@ -7,7 +7,7 @@ impl World {
         let jobs = std::mem::take(&mut self.memory.state().jobs);
         let name = |job| match job {
             Job::Tell { event_type, .. } => event_type,
-            Job::FanOut { .. } | Job::Task { .. } => panic!("not told"),
+            other => panic!("not told: {other:?}"),
         };
         jobs.into_iter().map(name).collect()
     }
