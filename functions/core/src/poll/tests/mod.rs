@@ -62,7 +62,7 @@ impl World {
             event_type: if n.is_multiple_of(2) { "even".to_owned() } else { "odd".to_owned() },
             event_id: None,
             channels: None,
-            payload: format!("{{\"n\":{n}}}").into(),
+            payload: Some(format!("{{\"n\":{n}}}").into()),
             content_type: None,
             at,
             expires_at: at.plus(DAYS_90),
