@@ -167,14 +167,14 @@ async fn every_change_leaves_a_line_that_tells_who_what_and_how_it_ended() -> Re
     })
     .await?;
     let (app, ep) = (tenant.app.as_str(), endpoint.id.as_str());
-    let both = format!("{app} {ep}");
+    let both = format!("{app_id} {ep}");
     let expected = [
         ("POST /api/v1/app", "", Some(app), 201),
-        ("POST /api/v1/app/{app}/endpoint", app, Some(ep), 201),
-        ("DELETE /api/v1/app/{app}/endpoint/{endpoint}", &both, None, 403),
-        ("GET /api/v1/app/{app}/endpoint/{endpoint}/secret", &both, None, 200),
-        ("POST /api/v1/auth/app-portal-access/{app}", app, None, 200),
-        ("POST /api/v1/app/{app}/endpoint", app, None, 422),
+        ("POST /api/v1/app/{app_id}/endpoint", app, Some(ep), 201),
+        ("DELETE /api/v1/app/{app_id}/endpoint/{endpoint_id}", &both, None, 403),
+        ("GET /api/v1/app/{app_id}/endpoint/{endpoint_id}/secret", &both, None, 200),
+        ("POST /api/v1/auth/app-portal-access/{app_id}", app, None, 200),
+        ("POST /api/v1/app/{app_id}/endpoint", app, None, 422),
     ];
     for (line, (action, objects, made, status)) in lines.iter().zip(expected) {
         assert_eq!((line["action"].as_str(), line["objects"].as_str()), (Some(action), Some(objects)), "{line}");
