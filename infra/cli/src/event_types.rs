@@ -63,7 +63,7 @@ impl Import {
 }
 
 fn names(data: &Value) -> Vec<String> {
-    let changed = data["toModify"].as_array().or_else(|| data["modified"].as_array()).into_iter().flatten();
+    let changed = data["to_modify"].as_array().or_else(|| data["modified"].as_array()).into_iter().flatten();
     changed.filter_map(|one| one.as_str().or_else(|| one["name"].as_str())).map(str::to_owned).collect()
 }
 

@@ -13,9 +13,6 @@ use svix::models::{EndpointIn, MessageStatus};
 
 use super::verifying::captured;
 
-/// Their part of the API is not there yet.
-const NOT_YET: [&str; 3] = ["postrider diagnose", "postrider event-types", "postrider openapi"];
-
 /// A fenced block.
 struct Example {
     stays: bool,
@@ -92,9 +89,6 @@ async fn every_example_of_the_readme_works() -> Result<()> {
     let all = examples(&readme);
     assert!(all.len() >= 12, "{}", all.len());
     for Example { stays: does_stay, text } in all {
-        if NOT_YET.iter().any(|name| text.starts_with(name)) {
-            continue;
-        }
         let text = text.replace("http://localhost:3000/webhooks", &tenant.receiver.url("/local"));
         let command = shell(&cli, &folder, &text);
         if does_stay { stays(command, &text).await? } else { ends(command, &text).await? }
