@@ -167,7 +167,7 @@ async fn every_change_leaves_a_line_that_tells_who_what_and_how_it_ended() -> Re
     })
     .await?;
     let (app, ep) = (tenant.app.as_str(), endpoint.id.as_str());
-    let both = format!("{app_id} {ep}");
+    let both = format!("{app} {ep}");
     let expected = [
         ("POST /api/v1/app", "", Some(app), 201),
         ("POST /api/v1/app/{app_id}/endpoint", app, Some(ep), 201),

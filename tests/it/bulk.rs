@@ -54,8 +54,8 @@ async fn a_hundred_messages_arrive_once_each_in_the_order_of_their_ids() -> Resu
     assert_eq!((received.len(), arrived), (101, expected));
     verify(&tenant.secret(&endpoint.id).await?, &received[0])?;
     // In the order of the request, newest first as any list.
-    let list = tenant.api.get(&format!("/app/{}/msg?limit=101", tenant.app)).await?.json();
-    let listed: Vec<_> = list["data"].as_array().into_iter().flatten().filter_map(|row| row["id"].as_str()).collect();
+    let shown = tenant.api.get(&format!("/app/{}/msg?limit=101", tenant.app)).await?.json();
+    let listed: Vec<_> = shown["data"].as_array().into_iter().flatten().filter_map(|row| row["id"].as_str()).collect();
     assert_eq!(listed, [vec![last.id.as_str()], published.iter().rev().map(String::as_str).collect()].concat());
     // Their attempts are listed as their messages are.
     let path = format!("/app/{}/attempt/endpoint/{}?limit=101", tenant.app, endpoint.id);

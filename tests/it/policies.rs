@@ -63,8 +63,8 @@ async fn everything(stack: &Stack) -> Result<()> {
     other_inputs(stack, &tenant).await?;
     let poller = crate::pollers::poller(&tenant, json!({})).await?;
     tenant.api.post("/app/customer/msg", &json!({"eventType": "a", "payload": {}})).await?;
-    let polled = tenant.api.get(&format!("/app/customer/poller/{poller}/consumer/c")).await?.json();
-    let iterator = polled["iterator"].as_str().context("an iterator")?;
+    let first_page = tenant.api.get(&format!("/app/customer/poller/{poller}/consumer/c")).await?.json();
+    let iterator = first_page["iterator"].as_str().context("an iterator")?;
     tenant.api.get(&format!("/app/customer/poller/{poller}/consumer/c?iterator={iterator}")).await?;
     let message = message["id"].as_str().context("a message")?;
     eventually("the last attempt", || async {

@@ -120,6 +120,15 @@ type ManagerOn<'a, P> = Manager<
 
 type AccessOn<'a, P> =
     Access<'a, <P as Parts>::Directory, <P as Parts>::Record, <P as Parts>::Keys, <P as Parts>::Fetcher>;
+type RecoveriesOn<'a, P> = Recoveries<
+    'a,
+    <P as Parts>::Directory,
+    <P as Parts>::Record,
+    <P as Parts>::Outbox,
+    <P as Parts>::Jobs,
+    <P as Parts>::Ambient,
+>;
+
 type DoctorOn<'a, P> = Doctor<
     'a,
     <P as Parts>::Directory,
@@ -170,7 +179,7 @@ impl<P: Parts> Api<P> {
         History { directory: &self.directory, record: &self.record, now: self.ambient.now() }
     }
 
-    fn recoveries(&self) -> Recoveries<'_, P::Directory, P::Record, P::Outbox, P::Jobs, P::Ambient> {
+    fn recoveries(&self) -> RecoveriesOn<'_, P> {
         let (directory, record, queue, jobs) = (&self.directory, &self.record, &self.outbox, &self.jobs);
         Recoveries { directory, record, queue, jobs, ambient: &self.ambient }
     }

@@ -84,7 +84,7 @@ impl AddressPolicy {
     }
 
     /// Which network of those that are refused an address is in, such as `10.0.0.0/8 (private)`.
-    pub(crate) fn network_of(&self, address: IpAddr) -> String {
+    pub(crate) fn network_of(address: IpAddr) -> String {
         let told = |network: IpNet, what: &str| format!("{network} ({what})");
         let found = match address {
             IpAddr::V4(address) => {

@@ -91,7 +91,7 @@ async fn resolve(host: &Host<&str>, deadline: Instant) -> Result<Vec<IpAddr>, Re
 fn judged(gate: Option<&Gate>, address: IpAddr) -> Address {
     match gate {
         Some(gate) if gate.admits(address) => Address::Admitted(address),
-        Some(gate) => Address::Refused(gate.network_of(address)),
+        Some(_) => Address::Refused(Gate::network_of(address)),
         None => Address::Refused("any address, without TLS".to_owned()),
     }
 }

@@ -46,8 +46,8 @@ impl Gate {
     }
 
     /// The network that keeps an address from being admitted.
-    pub(crate) fn network_of(&self, address: IpAddr) -> String {
-        self.policy.network_of(address)
+    pub(crate) fn network_of(address: IpAddr) -> String {
+        AddressPolicy::network_of(address)
     }
 
     fn select(&self, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, ResolveError> {

@@ -89,9 +89,8 @@ impl<L: Erasing + Expunging + Record, Q: Jobs, A: Ambient> Eraser<L, Q, A> {
         deadline: Time,
     ) -> Result<Done, Unavailable> {
         match self.mark(app).await? {
-            Remains::Nothing => return Ok(Done::Finished),
             Remains::Alive if self.ambient.now() < since.plus(MARK_GRACE) => return Ok(Done::TooEarly),
-            Remains::Alive => return Ok(Done::Finished),
+            Remains::Alive | Remains::Nothing => return Ok(Done::Finished),
             Remains::Deleted => {}
         }
         if let Err(Unfinished(after)) = self.empty(app, after, deadline).await? {

@@ -202,11 +202,11 @@ impl<D: Directory, R: Recovery + Tasks, J: Jobs, A: Ambient> Recoverer<D, R, J, 
     async fn change_all(&self, deliveries: Vec<Delivery>) -> Result<usize, Unavailable> {
         let changes = deliveries.iter().map(|delivery| self.record.change(delivery));
         let mut changes = stream::iter(changes.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
-        let mut changed = 0;
+        let mut count = 0;
         while let Some(done) = changes.next().await {
-            changed += usize::from(done?);
+            count += usize::from(done?);
         }
-        Ok(changed)
+        Ok(count)
     }
 }
 
