@@ -18,6 +18,7 @@ mod consent;
 mod crash;
 mod dead_letters;
 mod diagnose;
+mod docs;
 mod duplicates;
 mod erasure;
 mod etiquette;
