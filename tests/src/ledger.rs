@@ -108,6 +108,13 @@ impl Stack {
 }
 
 impl Stack {
+    /// How many items of the ledger are in a partition.
+    pub async fn partition(&self, of: &str) -> Result<usize> {
+        let request = world().dynamodb().query().table_name(self.output("LedgerTableName")?).consistent_read(true);
+        let request = request.key_condition_expression("pk = :pk").expression_attribute_values(":pk", text(of));
+        Ok(usize::try_from(request.select(Select::Count).send().await?.count)?)
+    }
+
     /// Keys (partition, sort) of all items of both tables in which these bytes are to be found, as text or in a blob that
     /// is not compressed.
     pub async fn traces(&self, of: &str) -> Result<Vec<(String, String)>> {

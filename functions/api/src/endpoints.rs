@@ -101,6 +101,7 @@ fn looks<P: Parts>() -> Operations<P> {
             .body_if_any::<DiagnoseIn>()
             .ignores_key()
             .gives::<Diagnosis>(200, "What was found out.")
+            .conflicts("The endpoint is one that is polled: nothing is sent to it.")
             .fails(Error::TooMany, "Too soon after the last one; `Retry-After` says when."),
             diagnose::<P>,
         )

@@ -188,7 +188,8 @@ fn of_certificate(why: &CertificateError) -> TlsFault {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsFault::Expired,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => TlsFault::NotYetValid,
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => TlsFault::WrongName,
-        CertificateError::UnknownIssuer => TlsFault::UnknownIssuer,
+        // Of an issuer that has the name of a trusted one, and another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFault::UnknownIssuer,
         other => TlsFault::Certificate(certificate::bounded(&other.to_string())),
     }
 }

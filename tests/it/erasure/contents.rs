@@ -5,7 +5,7 @@ use postrider_local::Reply;
 use postrider_tests::{PATIENCE, Stack, Tenant, eventually, world};
 use serde_json::json;
 use svix::{
-    api::MessageListOptions,
+    api::{MessageGetOptions, MessageListOptions},
     models::{MessageIn, MessageStatus},
 };
 
@@ -45,7 +45,8 @@ async fn a_payload_is_gone_from_every_answer_and_from_the_tables() -> Result<()>
     assert_eq!(stack.traces("4000-0566-5566-5556").await?, []);
     let gone = json!({"expired": true});
     let api = tenant.svix.message();
-    assert_eq!(api.get(tenant.app.clone(), message.clone(), None).await?.payload, gone);
+    let options = Some(MessageGetOptions { with_content: Some(true) });
+    assert_eq!(api.get(tenant.app.clone(), message.clone(), options).await?.payload, gone);
     let options = MessageListOptions { with_content: Some(true), ..MessageListOptions::default() };
     assert_eq!(api.list(tenant.app.clone(), Some(options)).await?.data[0].payload, gone);
     let of_endpoint = tenant.api.get(&format!("/app/{}/endpoint/{endpoint}/msg", tenant.app)).await?;
@@ -159,7 +160,8 @@ async fn what_is_not_there_is_not_found_and_applications_may_not_erase() -> Resu
     for path in [format!("{theirs}/content"), format!("{theirs}/attempt/{attempt}/content")] {
         stack.api(&token).delete(&path).await?.assert_refused(403, "insufficient access");
     }
-    let shown = other.svix.message().get(other.app.clone(), message, None).await?;
+    let options = Some(MessageGetOptions { with_content: Some(true) });
+    let shown = other.svix.message().get(other.app.clone(), message, options).await?;
     assert_eq!(shown.payload, json!({"secret": 1}));
     Ok(())
 }

@@ -27,6 +27,7 @@ use crate::{
     probe::Prober,
     problem::Problem,
     rules::Check,
+    shapes::Name,
     token::Caller,
 };
 
@@ -49,6 +50,7 @@ const EVENT_TYPE: &str = "postrider.test";
 pub struct DiagnoseIn {
     /// The test event's type: `postrider.test` if it is left out.
     #[serde(default)]
+    #[schemars(with = "Option<Name>", example = "invoice.paid")]
     event_type: Option<String>,
 }
 
@@ -81,7 +83,7 @@ pub struct Doctor<'a, D, L, K, A, S> {
 }
 
 impl<D: Directory, L: Paces, K: Keys, A: Ambient, S: Sender + Prober> Doctor<'_, D, L, K, A, S> {
-    /// Examines an endpoint. 404 if there is none, 422 for a bad event type, 429 if it was just examined.
+    /// Examines an endpoint. 404 if there is none, 409 if it is polled, 422 for a bad event type, 429 if it was just examined.
     pub async fn diagnose(
         &self,
         caller: &Caller,
@@ -94,7 +96,7 @@ impl<D: Directory, L: Paces, K: Keys, A: Ambient, S: Sender + Prober> Doctor<'_,
         let mut check = Check::default();
         check.name("eventType", event_type);
         check.finish()?;
-        let endpoint = find::endpoint(self.directory, app, endpoint).await?;
+        let endpoint = find::receiver(self.directory, app, endpoint).await?;
         self.pass(Paced::DiagnosesOf(app), APPLICATION_INTERVAL).await?;
         self.pass(Paced::Diagnoses(endpoint.id), ENDPOINT_INTERVAL).await?;
 

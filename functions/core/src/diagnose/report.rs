@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::words;
 use crate::{
@@ -19,8 +19,9 @@ use crate::{
 pub struct Diagnosis {
     /// Whether a webhook that is published now arrives.
     pub ok: bool,
+    /// Which endpoint.
     endpoint_id: EndpointId,
-    /// Without a name and a password that it may hold.
+    /// Its URL, without a name and a password that it may hold.
     url: String,
     /// `configuration`, `resolve`, `connect`, `tls`, `request`.
     pub steps: Vec<Step>,
@@ -30,6 +31,7 @@ pub struct Diagnosis {
 
 /// One thing that a delivery depends on.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "DiagnosisStep")]
 pub struct Step {
     /// Which.
     pub name: &'static str,
@@ -40,8 +42,8 @@ pub struct Step {
     pub skipped: bool,
     /// How long it took.
     pub millis: u64,
-    /// What was seen.
-    pub facts: Value,
+    /// What was seen; it depends on the step.
+    pub facts: Map<String, Value>,
     /// What is wrong, and what to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -50,13 +52,14 @@ pub struct Step {
 impl Step {
     /// One that was looked at.
     pub(super) fn new(name: &'static str, took: std::time::Duration, facts: Value, problem: Option<String>) -> Self {
+        let facts = if let Value::Object(facts) = facts { facts } else { Map::new() };
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         Self { name, ok: problem.is_none(), skipped: false, millis, facts, problem }
     }
 
     /// One that was not.
     pub(super) fn skipped(name: &'static str) -> Self {
-        Self { name, ok: false, skipped: true, millis: 0, facts: json!({}), problem: None }
+        Self { name, ok: false, skipped: true, millis: 0, facts: Map::new(), problem: None }
     }
 }
 

@@ -178,7 +178,7 @@ pub(super) fn verdict(steps: &[Step]) -> String {
 }
 
 fn soon(steps: &[Step]) -> String {
-    let left = steps.iter().find_map(|step| step.facts["certificate"]["daysLeft"].as_i64());
+    let left = steps.iter().find_map(|step| step.facts.get("certificate")?["daysLeft"].as_i64());
     left.filter(|left| *left < SOON_DAYS)
         .map_or_else(String::new, |left| format!(" Its certificate expires in {left} days: renew it."))
 }

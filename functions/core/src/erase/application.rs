@@ -15,13 +15,14 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use super::{Erasure, content};
 use crate::{
     ids::{AppId, EndpointId},
+    job::Job,
     ports::{Ambient, Erasing, Expunging, Holdings, Jobs, Record, Remains, Unavailable},
     time::Time,
 };
 
 /// An application that is not deleted so long after the job was submitted will not be: the call has failed.
 const MARK_GRACE: Duration = Duration::from_mins(2);
-/// Waits for the mark, before the job is left to come again, which takes minutes.
+/// Waits for the mark, before another job does.
 const WAITS: [Duration; 4] =
     [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1)];
 /// Endpoints whose records are looked through before the progress is noted.
@@ -36,8 +37,6 @@ pub enum Done {
     Finished,
     /// The rest is another job.
     Continued,
-    /// The application is not deleted yet: the job must come again.
-    TooEarly,
 }
 
 /// The use case of the job.
@@ -66,7 +65,7 @@ impl<L: Erasing + Expunging + Record, Q: Jobs, A: Ambient> Eraser<L, Q, A> {
             Erasure::Message { app, message, after } => {
                 match content::remove(&self.ledger, &self.ambient, (app, message), after, deadline).await? {
                     None => Ok(Done::Finished),
-                    after => self.go_on(Erasure::Message { app, message, after }).await,
+                    after => self.go_on(Erasure::Message { app, message, after }.now()).await,
                 }
             }
             Erasure::Attempt { endpoint, message, attempt, .. } => {
@@ -75,8 +74,8 @@ impl<L: Erasing + Expunging + Record, Q: Jobs, A: Ambient> Eraser<L, Q, A> {
         }
     }
 
-    async fn go_on(&self, rest: Erasure) -> Result<Done, Unavailable> {
-        self.queue.submit(&[rest.now()]).await?;
+    async fn go_on(&self, rest: Job) -> Result<Done, Unavailable> {
+        self.queue.submit(&[rest]).await?;
         Ok(Done::Continued)
     }
 
@@ -89,12 +88,14 @@ impl<L: Erasing + Expunging + Record, Q: Jobs, A: Ambient> Eraser<L, Q, A> {
         deadline: Time,
     ) -> Result<Done, Unavailable> {
         match self.mark(app).await? {
-            Remains::Alive if self.ambient.now() < since.plus(MARK_GRACE) => return Ok(Done::TooEarly),
+            Remains::Alive if self.ambient.now() < since.plus(MARK_GRACE) => {
+                return self.go_on(Erasure::Application { app, since, last, after }.soon()).await;
+            }
             Remains::Alive | Remains::Nothing => return Ok(Done::Finished),
             Remains::Deleted => {}
         }
         if let Err(Unfinished(after)) = self.empty(app, after, deadline).await? {
-            return self.go_on(Erasure::Application { app, since, last, after }).await;
+            return self.go_on(Erasure::Application { app, since, last, after }.now()).await;
         }
         if !last {
             self.queue.submit(&[Erasure::Application { app, since, last: true, after: None }.later()]).await?;
@@ -102,7 +103,7 @@ impl<L: Erasing + Expunging + Record, Q: Jobs, A: Ambient> Eraser<L, Q, A> {
         }
         while !self.ledger.forget(app).await? {
             if self.ambient.now() >= deadline {
-                return self.go_on(Erasure::Application { app, since, last, after: None }).await;
+                return self.go_on(Erasure::Application { app, since, last, after: None }.now()).await;
             }
         }
         Ok(Done::Finished)

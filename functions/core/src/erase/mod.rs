@@ -81,11 +81,18 @@ impl Erasure {
         Job::Erase { what: self, delay: 0 }
     }
 
+    /// A job for when what it waits for should have come.
+    pub(crate) const fn soon(self) -> Job {
+        Job::Erase { what: self, delay: SOON_SECONDS }
+    }
+
     /// A job for when every function that is at work now has ended.
     pub(crate) const fn later(self) -> Job {
         Job::Erase { what: self, delay: LONGEST_RUN_SECONDS }
     }
 }
 
+/// A call takes less than this between its job and what it does itself.
+const SOON_SECONDS: u16 = 5;
 /// No Lambda function runs longer (AWS Lambda quotas: 900 s), and no queue message is delayed longer.
 const LONGEST_RUN_SECONDS: u16 = 900;

@@ -55,7 +55,6 @@ mod tests {
             endpoints: Vec::new(),
             also: Vec::new(),
             held: Vec::new(),
-            also: Vec::new(),
             fans_out: true,
         };
         let endpoint = |n| EndpointId::from_ksuid(Ksuid::from_bytes([n; 20]));
