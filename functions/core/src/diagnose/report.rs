@@ -19,6 +19,7 @@ use crate::{
 pub struct Diagnosis {
     /// Whether a webhook that is published now arrives.
     pub ok: bool,
+    /// The endpoint.
     endpoint_id: EndpointId,
     /// Without a name and a password that it may hold.
     url: String,
