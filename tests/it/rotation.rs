@@ -11,7 +11,7 @@ const SHORT: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
 const LONG: &str =
     "whsec_/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+/+";
 
-/// The current contract answers 204 here; the client library is newer.
+/// Answers with the key.
 async fn rotate(tenant: &Tenant, endpoint: &str, body: &Value) -> Result<Reply> {
     tenant.api.post(&format!("/app/{}/endpoint/{endpoint}/secret/rotate", tenant.app), body).await
 }
@@ -36,8 +36,8 @@ async fn during_the_grace_the_old_secret_and_the_new_one_verify() -> Result<()> 
     let mut secrets = vec![tenant.secret(&endpoint).await?];
     for body in [json!({}), json!({"gracePeriodSeconds": 60}), json!({"key": null, "gracePeriodSeconds": null})] {
         let rotated = rotate(&tenant, &endpoint, &body).await?;
-        assert_eq!((rotated.status, rotated.text.as_str()), (204, ""), "{body}");
         let secret = tenant.secret(&endpoint).await?;
+        assert_eq!((rotated.status, rotated.json()), (200, json!({"key": secret})), "{body}");
         assert!(!secrets.contains(&secret), "the same secret again");
         secrets.push(secret);
         let request = delivered(&tenant).await?;
@@ -55,7 +55,7 @@ async fn without_grace_only_the_new_secret_verifies() -> Result<()> {
     let endpoint = tenant.endpoint("/hook").await?.id;
     let old = tenant.secret(&endpoint).await?;
     verify(&old, &delivered(&tenant).await?)?;
-    assert_eq!(rotate(&tenant, &endpoint, &json!({"gracePeriodSeconds": 0})).await?.status, 204);
+    assert_eq!(rotate(&tenant, &endpoint, &json!({"gracePeriodSeconds": 0})).await?.status, 200);
     let request = delivered(&tenant).await?;
     verify(&tenant.secret(&endpoint).await?, &request)?;
     assert!(verify(&old, &request).is_err(), "the old secret still signs");
@@ -70,14 +70,14 @@ async fn callers_may_bring_their_own_secrets() -> Result<()> {
     let endpoint = tenant.endpoint_with(own).await?.id;
     assert_eq!(tenant.secret(&endpoint).await?, SHORT);
     verify(SHORT, &delivered(&tenant).await?)?;
-    assert_eq!(rotate(&tenant, &endpoint, &json!({"key": LONG})).await?.status, 204);
+    assert_eq!(rotate(&tenant, &endpoint, &json!({"key": LONG})).await?.status, 200);
     assert_eq!(tenant.secret(&endpoint).await?, LONG);
     let request = delivered(&tenant).await?;
     verify(LONG, &request)?;
     verify(SHORT, &request)?;
     // The same key again is no rotation; the one before is current again, and signs once.
     for (key, count) in [(LONG, 2), (SHORT, 2)] {
-        assert_eq!(rotate(&tenant, &endpoint, &json!({"key": key})).await?.status, 204);
+        assert_eq!(rotate(&tenant, &endpoint, &json!({"key": key})).await?.status, 200);
         assert_eq!(signatures(&delivered(&tenant).await?), count, "{key}");
     }
     Ok(())
@@ -122,11 +122,11 @@ async fn at_most_ten_old_secrets_are_in_their_grace() -> Result<()> {
     let tenant = world().main().await?.tenant("ten-secrets").await?;
     let endpoint = tenant.endpoint("/hook").await?.id;
     for _ in 0..10 {
-        assert_eq!(rotate(&tenant, &endpoint, &json!({})).await?.status, 204);
+        assert_eq!(rotate(&tenant, &endpoint, &json!({})).await?.status, 200);
     }
     rotate(&tenant, &endpoint, &json!({})).await?.assert_refused(400, "limit_reached");
     assert_eq!(signatures(&delivered(&tenant).await?), 11);
-    assert_eq!(rotate(&tenant, &endpoint, &json!({"gracePeriodSeconds": 0})).await?.status, 204);
+    assert_eq!(rotate(&tenant, &endpoint, &json!({"gracePeriodSeconds": 0})).await?.status, 200);
     verify(&tenant.secret(&endpoint).await?, &delivered(&tenant).await?)
 }
 

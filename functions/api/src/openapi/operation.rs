@@ -204,7 +204,7 @@ impl Operation {
     /// A body of any kind.
     pub(super) fn receives_anything(mut self) -> Self {
         self.media = "*/*";
-        self.body = Some(|_| Schema::from(true));
+        self.body = Some(|_| Schema::default());
         self.error(Error::TooLarge).error(Error::Invalid)
     }
 

@@ -19,7 +19,7 @@ use crate::{
 pub struct Diagnosis {
     /// Whether a webhook that is published now arrives.
     pub ok: bool,
-    /// Which endpoint.
+    /// The endpoint.
     endpoint_id: EndpointId,
     /// Its URL, without a name and a password that it may hold.
     url: String,
