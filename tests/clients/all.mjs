@@ -76,7 +76,7 @@ async function endpoints({ endpoint }, app) {
 async function messages({ message, messageAttempt: attempts }, app, endpoint) {
   const payload = { total: 2 };
   const made = await message.create(app, { eventType: "order.paid", payload, eventId: "order-1" });
-  deepEqual([made.eventType, made.payload, made.eventId], ["order.paid", payload, "order-1"]);
+  deepEqual([made.eventType, made.eventId], ["order.paid", "order-1"]);
   deepEqual(ids(await message.list(app)), [made.id]);
   // The client asks for messages without their content, unless it is told to.
   deepEqual((await message.get(app, "order-1", { withContent: true })).payload, payload);
