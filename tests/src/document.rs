@@ -26,6 +26,11 @@ pub(crate) fn fits(seen: &Exchange<'_>) -> Result<(), String> {
     })
 }
 
+/// The document's operation that this was: its method and its path, as in `GET /api/v1/app/{app_id}`.
+pub(crate) fn operation(seen: &Exchange<'_>) -> Option<String> {
+    Some(format!("{} {}", seen.method, DOCUMENT.path(seen)?))
+}
+
 impl Document {
     fn new(text: Value) -> Self {
         Self { text, validators: Mutex::default() }
@@ -61,13 +66,18 @@ impl Document {
         }
     }
 
-    /// A pointer to the operation; the path with the fewest parameters wins, as it does in routers.
+    /// A pointer to the operation.
     fn operation(&self, seen: &Exchange<'_>) -> Option<String> {
-        let method = if seen.method == "HEAD" { "get".to_owned() } else { seen.method.to_lowercase() };
+        let path = self.path(seen)?.replace('~', "~0").replace('/', "~1");
+        Some(format!("/paths/{path}/{}", described(seen.method)))
+    }
+
+    /// The path as the document writes it; the one with the fewest parameters wins, as it does in routers.
+    fn path(&self, seen: &Exchange<'_>) -> Option<&str> {
+        let method = described(seen.method);
         let paths = self.text["paths"].as_object()?.iter();
         let fitting = paths.filter(|(path, operations)| matches(path, seen.path) && operations.get(&method).is_some());
-        let best = fitting.min_by_key(|(path, _)| path.matches('{').count())?.0;
-        Some(format!("/paths/{}/{method}", best.replace('~', "~0").replace('/', "~1")))
+        fitting.map(|(path, _)| path.as_str()).min_by_key(|path| path.matches('{').count())
     }
 
     fn resolved<'a>(&'a self, pointer: String, response: &'a Value) -> (String, &'a Value) {
@@ -87,6 +97,11 @@ impl Document {
         });
         Some(Arc::clone(made))
     }
+}
+
+/// The method in the document's words; HEAD is described by GET.
+fn described(method: &str) -> String {
+    if method == "HEAD" { "get".to_owned() } else { method.to_lowercase() }
 }
 
 /// An object with `message` alone is API Gateway's: it could not run the function.

@@ -14,6 +14,7 @@ mod ledger;
 mod producer;
 mod queues;
 mod rates;
+mod recorded;
 mod sockets;
 mod stack;
 mod tenant;
@@ -27,8 +28,9 @@ pub use ledger::Parked;
 pub use producer::Accepted;
 pub use queues::DeadLetter;
 pub use rates::{PRODUCERS, histogram, most_in_a_second, publish_at_once, receives, took};
+pub use recorded::Recorded;
 pub use sockets::{Authority, Sockets, read_request, self_signed};
-pub use stack::{Stack, World, world};
+pub use stack::{Stack, World, client, world};
 pub use tenant::{Tenant, refusal, verify};
 
 /// Longer than anything that should happen takes on a busy machine.

@@ -129,8 +129,7 @@ impl Stack {
 
     /// The published client, with that token.
     pub fn svix(&self, token: &str) -> Svix {
-        let options = SvixOptions { server_url: Some(self.url()), ..SvixOptions::default() };
-        Svix::new(token.to_owned(), Some(options))
+        client(self.url(), token)
     }
 
     /// The API without a library, with that token.
@@ -172,6 +171,11 @@ impl Stack {
     pub fn output(&self, name: &str) -> Result<&str> {
         self.deployment.output(name).context("an output")
     }
+}
+
+/// The published client of the API at that URL.
+pub fn client(url: String, token: &str) -> Svix {
+    Svix::new(token.to_owned(), Some(SvixOptions { server_url: Some(url), ..SvixOptions::default() }))
 }
 
 /// The time.

@@ -31,7 +31,7 @@ pub use emulator::{ACCESS_KEY, Emulator, Options, REGION};
 pub use mint::{ksuid, mint};
 pub use processes::kill;
 pub use progress::{Progress, Step};
-pub use proxy::{DEFAULT_PORT, Exchange, Listener, Proxy, Watch};
+pub use proxy::{DEFAULT_PORT, Exchange, Listener, Proxy};
 pub use receiver::{Received, Receiver, Reply};
 pub use run::{Name, holder};
 pub use stack::{Deployment, Invocation, LogEvent, Weather};

@@ -77,14 +77,14 @@ pub struct Exchange<'a> {
     pub body: &'a [u8],
 }
 
-/// Looks at every answer. What it does not like, and why, is told to the caller in place of the answer, with 418.
-pub type Watch = fn(&Exchange<'_>) -> Result<(), String>;
+/// Looks at every answer.
+type Watch = dyn Fn(&Exchange<'_>) -> Result<(), String> + Send + Sync;
 
 #[derive(Clone)]
 struct Upstream {
     client: Client<HttpConnector, Full<Bytes>>,
     base: Arc<str>,
-    watch: Watch,
+    watch: Arc<Watch>,
 }
 
 impl Proxy {
@@ -93,12 +93,18 @@ impl Proxy {
         Self::watched(listener, api_id, emulator, |_| Ok(()))
     }
 
-    /// The same, with an eye on every answer.
-    pub fn watched(listener: Listener, api_id: &str, emulator: &Emulator, watch: Watch) -> Result<Self> {
+    /// The same, with an eye on every answer. What it does not like, and why, is told to the caller in place of the
+    /// answer, with 418.
+    pub fn watched(
+        listener: Listener,
+        api_id: &str,
+        emulator: &Emulator,
+        watch: impl Fn(&Exchange<'_>) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Result<Self> {
         let upstream = Upstream {
             client: Client::builder(TokioExecutor::new()).build_http(),
             base: format!("{}/_aws/execute-api/{api_id}/$default", emulator.endpoint()).into(),
-            watch,
+            watch: Arc::new(watch),
         };
         let server = Server::start(listener.0, move |request| {
             let upstream = upstream.clone();
