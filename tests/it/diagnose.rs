@@ -88,7 +88,7 @@ async fn each_thing_that_can_be_wrong_with_a_server_is_told() -> Result<()> {
         sockets.url("http", "127.0.0.1")
     };
     let slow = tenant.receiver.url("/slow");
-    tenant.receiver.on("/slow", |_, _| Reply::status(200).after(Duration::from_secs(60)));
+    tenant.receiver.on("/slow", |_, _| Reply::status(200).after(Duration::from_mins(1)));
     tenant.receiver.on("/broken", |_, _| Reply::status(500).body("out of order"));
     tenant.receiver.on("/moved", |_, _| Reply::status(301).header("location", "https://elsewhere.example/"));
     tenant.receiver.on("/silent", |_, _| Reply::hang_up());

@@ -88,8 +88,8 @@ fn variants(source: &str, name: &str) -> BTreeSet<String> {
     let body = rest.split_once("\n}").map_or(rest, |(body, _)| body);
     let inner = body.lines().filter_map(|line| line.strip_prefix("    "));
     let named = inner.filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()));
-    let names = named.filter_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric()).next());
-    names.map(str::to_lowercase).collect()
+    let found = named.filter_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric()).next());
+    found.map(str::to_lowercase).collect()
 }
 
 /// What follows `postrider` in blocks for a shell and in code within sentences.
@@ -151,7 +151,8 @@ fn calls(text: &str) -> Vec<(String, String)> {
         }
     }
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
-        let paths = text.split(&format!("{method} /")).skip(1).map(path_of);
+        let call = format!("{method} /");
+        let paths = text.split(&call).skip(1).map(path_of);
         let ours = paths.filter(|path| path.starts_with("api/") || path.starts_with("in/"));
         calls.extend(ours.map(|path| (method.to_owned(), format!("/{path}"))));
     }

@@ -196,9 +196,9 @@ async fn a_rotation_with_a_key_is_made_once() -> Result<()> {
     let tenant = world().main().await?.tenant("rotated-once").await?;
     let endpoint = tenant.endpoint("/hook").await?.id;
     let path = format!("/app/{}/endpoint/{endpoint}/secret/rotate", tenant.app);
-    assert_eq!(keyed(&tenant.api, &path, "key", "{}").await?.status, 204);
+    assert_eq!(keyed(&tenant.api, &path, "key", "{}").await?.status, 200);
     let secret = tenant.secret(&endpoint).await?;
-    assert_eq!(keyed(&tenant.api, &path, "key", "{}").await?.status, 204);
+    assert_eq!(keyed(&tenant.api, &path, "key", "{}").await?.json(), json!({"key": secret}));
     assert_eq!(tenant.secret(&endpoint).await?, secret);
     Ok(())
 }
