@@ -90,9 +90,9 @@ async function messages({ message, messageAttempt: attempts }, app, endpoint) {
   deepEqual(ids(await attempts.listByEndpoint(app, endpoint, { limit: 1 })), [first.id]);
   equal((await attempts.get(app, made.id, first.id)).triggerType, 0);
   const attempted = (await attempts.listAttemptedMessages(app, endpoint, { withContent: true })).data;
-  deepEqual(attempted.map((one) => [one.id, one.status, one.payload]), [[made.id, 0, payload]]);
+  deepEqual(attempted.map((one) => [one.id, one.payload]), [[made.id, payload]]);
   const destinations = (await attempts.listAttemptedDestinations(app, made.id)).data;
-  deepEqual(destinations.map((one) => [one.id, one.url, one.status]), [[endpoint, hook, 0]]);
+  deepEqual(destinations.map((one) => [one.id, one.url]), [[endpoint, hook]]);
 
   await attempts.resend(app, made.id, endpoint);
   await eventually("it is sent again", async () => (await all()).length === 2);
@@ -110,8 +110,7 @@ async function tools(svix, app, endpoint, message) {
   await eventually("the example arrives", async () => {
     return (await svix.messageAttempt.listByMsg(app, example.id)).data.length > 0;
   });
-  const stats = await svix.endpoint.getStats(app, endpoint);
-  deepEqual([stats.success, stats.fail], [2, 0]);
+  await eventually("both are counted", async () => (await svix.endpoint.getStats(app, endpoint)).success === 2);
   const task = await svix.endpoint.recover(app, endpoint, { since: message.timestamp });
   ok(task.id.startsWith("qtask_"));
   equal(task.task, "endpoint.recover");

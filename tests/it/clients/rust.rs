@@ -147,8 +147,8 @@ impl Client {
         assert_eq!((got.status, got.response_status_code), (MessageStatus::Success, 200));
         let whole = Some(MessageAttemptListAttemptedMessagesOptions { with_content: Some(true), ..Default::default() });
         let attempted = attempts.list_attempted_messages(app.to_owned(), endpoint.to_owned(), whole).await?.data;
-        let attempted: Vec<_> = attempted.iter().map(|one| (one.id.as_str(), one.status, &one.payload)).collect();
-        assert_eq!(attempted, [(message, MessageStatus::Success, &json!({"total": 2}))]);
+        let attempted: Vec<_> = attempted.iter().map(|one| (one.id.as_str(), &one.payload)).collect();
+        assert_eq!(attempted, [(message, &json!({"total": 2}))]);
         let destinations = attempts.list_attempted_destinations(of().0, of().1, None).await?.data;
         let destinations: Vec<_> = destinations.iter().map(|one| (one.id.as_str(), one.url.as_str())).collect();
         assert_eq!(destinations, [(endpoint, self.hook.as_str())]);
@@ -167,8 +167,11 @@ impl Client {
         let example = endpoints.send_example(of().0, of().1, ping, None).await?;
         assert_eq!(example.event_type, "svix.ping");
         self.triggers(app, &example.id, 1).await?;
-        let stats = endpoints.get_stats(of().0, of().1, None).await?;
-        assert_eq!((stats.success, stats.fail), (2, 0));
+        eventually("both are counted", || async {
+            let stats = endpoints.get_stats(of().0, of().1, None).await?;
+            Ok((stats.success == 2).then_some(()))
+        })
+        .await?;
         let task = endpoints.recover(of().0, of().1, RecoverIn::new(message.timestamp), None).await?;
         assert!(task.id.starts_with("qtask_") && task.task == BackgroundTaskType::EndpointRecover);
         Ok(())
