@@ -188,9 +188,9 @@ fn a_fan_out_stops_after_the_page_during_which_its_message_is_expunged_and_that_
     let eraser = Eraser::new(world.clone(), world.clone(), world.clone());
     let deadline = world.now().plus(Duration::from_secs(40));
     let both = async {
-        let (queued, erased) =
+        let (queued, done) =
             futures::join!(fan_out.run(app_id(), message.id, world.now(), deadline), eraser.run(&what, deadline));
-        (queued.expect("queued"), erased.expect("erased"))
+        (queued.expect("queued"), done.expect("done"))
     };
     block_on(both);
     assert_eq!((world.side().parcels.len(), world.tables().deliveries.len()), (100, 0));

@@ -87,7 +87,7 @@ fn the_senders_id_tells_what_is_the_same_and_without_one_nothing_is() {
     }
     let messages: Vec<_> = gate.world.tables().messages.values().cloned().collect();
     assert_eq!(
-        (messages.len(), &*messages[0].payload, messages[0].event_type.as_str()),
+        (messages.len(), messages[0].payload.as_deref().unwrap_or_default(), messages[0].event_type.as_str()),
         (1, r#"{"try":1}"#, "acme.a.b")
     );
     for n in 2..5 {
@@ -112,7 +112,11 @@ fn what_is_no_json_object_is_delivered_as_it_came() {
         let gate = Gate::new();
         gate.send(&[("x-key", SECRET), ("content-type", content_type)], body.as_bytes()).expect("taken");
         let message = gate.world.tables().messages.values().next().expect("a message").clone();
-        assert_eq!((&*message.payload, message.content_type.as_deref()), (body, stored), "{content_type}");
+        assert_eq!(
+            (message.payload.as_deref().unwrap_or_default(), message.content_type.as_deref()),
+            (body, stored),
+            "{content_type}"
+        );
     }
 }
 
