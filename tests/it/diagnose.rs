@@ -141,7 +141,7 @@ async fn a_certificate_is_shown_and_what_is_wrong_with_it_is_told() -> Result<()
         (&expired, "expired on 2020-01-01"),
         (&elsewhere, "is not for localhost. It is for: elsewhere.example."),
         (&alone, "signed by itself"),
-        (&stranger, "was issued by"),
+        (&stranger, "was issued by CN=A private authority"),
         (&plain, "does not speak TLS"),
     ] {
         let diagnosis = at(&tenant, server).await?;

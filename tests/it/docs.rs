@@ -217,6 +217,9 @@ async fn follow(stack: &Stack, guide: &str) -> Result<Tenant> {
     }
     let script = script(&read(&format!("{GUIDES}/{guide}"))?);
     ensure!(!script.is_empty(), "{guide} tells nothing to run");
+    // As the README defines it.
+    let api = r#"api() { curl -sS --fail-with-body --retry 5 -H "Authorization: Bearer $POSTRIDER_TOKEN" -H 'Content-Type: application/json' "$@"; }"#;
+    let script = format!("{api}\n{script}");
     let script = script.replace("http://127.0.0.1:9000/webhooks", &tenant.receiver.url("/webhooks"));
     let cli = stack.cli(&stack.token(&tenant.org, None));
     let mut shell = Command::new("bash");

@@ -23,8 +23,8 @@ async fn a_request_costs_a_claim_and_a_message_and_one_that_is_refused_no_write(
     let (fresh, repeated): (Vec<_>, Vec<_>) = of(200).partition(|line| line.operation("DynamoDB.PutItem") == 2);
     assert_eq!((fresh.len(), repeated.len()), (FRESH, FRESH));
     for line in fresh {
-        // The source is read once in ten seconds: here for the first time.
-        assert!(line.operation("DynamoDB.GetItem") <= 1 && line.operation("DynamoDB.Query") == 1, "{line:?}");
+        // The source is read once in ten seconds, here for the first time; what the organization demands in half a minute.
+        assert!(line.operation("DynamoDB.GetItem") <= 2 && line.operation("DynamoDB.Query") == 1, "{line:?}");
         assert!(line.is("write_units", 2), "{line:?}");
     }
     for line in repeated {

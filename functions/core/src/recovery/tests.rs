@@ -134,7 +134,7 @@ const FAILED: State = State::Failed(Reason::Exhausted);
 const WAITING: State = State::Waiting { due: NOW, parked: true };
 
 fn since() -> Value {
-    json!({ "since": NOW.minus(Duration::from_secs(9_000)) })
+    json!({ "since": NOW.minus(Duration::from_mins(150)) })
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ fn every_delivery_of_the_time_is_counted_once_by_how_far_it_is() {
     assert_eq!(counted(&world, at(10_000), at(20_000)).expect("counted").success, 10);
     assert_eq!(counted(&world, at(10_000), at(10_000)).expect("counted"), EndpointStats::default());
     let shown = shown(&whole);
-    assert_eq!(shown.as_object().map(|object| object.len()), Some(5), "{shown}");
+    assert_eq!(shown.as_object().map(serde_json::Map::len), Some(5), "{shown}");
 }
 
 #[test]
