@@ -38,7 +38,7 @@ async fn delivered(tenant: &Tenant) -> Result<Received> {
 
 async fn rotate(tenant: &Tenant, endpoint: &str, body: &Value) -> Result<String> {
     let reply = tenant.api.post(&format!("/app/{}/endpoint/{endpoint}/secret/rotate", tenant.app), body).await?;
-    assert_eq!(reply.status, 204, "{}", reply.text);
+    assert_eq!(reply.status, 200, "{}", reply.text);
     tenant.secret(endpoint).await
 }
 

@@ -140,7 +140,7 @@ const RIGHTS: [(&str, &str, &str, u16); 37] = [
     ("PUT", "/app/{}/endpoint/ep/headers", r#"{"headers":{}}"#, 204),
     ("PATCH", "/app/{}/endpoint/ep/headers", r#"{"headers":{}}"#, 204),
     ("GET", "/app/{}/endpoint/ep/secret", "", 200),
-    ("POST", "/app/{}/endpoint/ep/secret/rotate", "{}", 204),
+    ("POST", "/app/{}/endpoint/ep/secret/rotate", "{}", 200),
     ("DELETE", "/app/{}/endpoint/ep", "", 204),
     ("GET", "/event-type", "", 200),
     ("GET", "/event-type/t", "", 200),
