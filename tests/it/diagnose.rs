@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use postrider_local::Reply;
 use postrider_tests::{Authority, Sockets, Stack, Tenant, self_signed, verify, world};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Longer than one must wait between two diagnoses.
 const PACE: Duration = Duration::from_secs(6);
@@ -136,7 +137,11 @@ async fn a_certificate_is_shown_and_what_is_wrong_with_it_is_told() -> Result<()
     let elsewhere = Sockets::with_tls(authority.acceptor("elsewhere.example")?).await?;
     let alone = Sockets::with_tls(self_signed("localhost")?).await?;
     let stranger = Sockets::with_tls(Authority::new()?.acceptor("localhost")?).await?;
-    let plain = Sockets::answering("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await?;
+    let plain = Sockets::start(|mut stream| async move {
+        stream.read_u8().await?;
+        Ok(stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await?)
+    })
+    .await?;
     for (server, words) in [
         (&expired, "expired on 2020-01-01"),
         (&elsewhere, "is not for localhost. It is for: elsewhere.example."),

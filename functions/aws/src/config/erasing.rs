@@ -20,7 +20,7 @@ impl ConfigTable {
         })
     }
 
-    /// Puts bare ids in place of some endpoints; whether there are no others.
+    /// Puts bare ids in place of some endpoints, and removes some of their uids; whether there are no others.
     pub(crate) async fn strip(&self, app: AppId, some: usize) -> Result<bool, Unavailable> {
         let (keys, complete) = self.table.keys(&Range::prefixed(app, "ep_", true), some).await?;
         let ids = keys.iter().filter_map(|key| key.maybe_text("sk"));
@@ -30,8 +30,9 @@ impl ConfigTable {
         if !failed.is_empty() {
             return Err(Unavailable::new("stripping endpoints", Cause(format!("{} were not", failed.len()))));
         }
-        batch_delete(&self.table, keys).await?;
-        Ok(complete)
+        let (uids, no_more) = self.table.keys(&Range::prefixed(app, "uid#", true), some).await?;
+        batch_delete(&self.table, keys.into_iter().chain(uids).collect()).await?;
+        Ok(complete && no_more)
     }
 
     pub(crate) async fn stripped(
