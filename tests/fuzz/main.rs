@@ -32,7 +32,7 @@ async fn main() -> Result<()> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz");
     let stack = world().main().await?;
     let tenant = stack.tenant("fuzz").await?;
-    furnish(&tenant).await?;
+    let source = furnish(&tenant).await?;
     let start = Instant::now();
     let program = fs::canonicalize(&options.schemathesis);
     let program = program.with_context(|| format!("no {}", options.schemathesis.display()))?;
@@ -42,6 +42,7 @@ async fn main() -> Result<()> {
     command.args(["--config-file", &format!("{folder}/schemathesis.toml"), "run"]);
     command.arg(format!("{}/openapi.json", stack.url())).args(["--url", &stack.url()]).args(&options.more);
     command.env("SCHEMATHESIS_HOOKS", "hooks").env("PYTHONPATH", folder);
+    command.env("FUZZ_EXPENDABLE_TOKEN", stack.token(&tenant.org, None)).env("FUZZ_SOURCE", source);
     command.env("FUZZ_TOKEN", stack.token(&tenant.org, None)).env("FUZZ_RECEIVER", tenant.receiver.url(""));
     let status = command.status().context("cannot run schemathesis")?;
     println!("fuzzed for {:.0?}", start.elapsed());
@@ -49,8 +50,9 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Makes what the examples in the document name, so that the calls find something.
-async fn furnish(tenant: &Tenant) -> Result<()> {
+/// Makes what the examples in the document and the configuration name, so that the calls find something. Gives the id of
+/// a source.
+async fn furnish(tenant: &Tenant) -> Result<String> {
     let api = &tenant.api;
     let mut made = vec![api.post("/app", &json!({ "name": "Acme Inc.", "uid": "acme" })).await?];
     made.push(api.post("/event-type", &json!({ "name": "invoice.paid", "description": "An invoice was paid" })).await?);
@@ -58,8 +60,15 @@ async fn furnish(tenant: &Tenant) -> Result<()> {
     made.push(api.post("/app/acme/endpoint", &endpoint).await?);
     let message = json!({ "eventType": "invoice.paid", "eventId": "evt-1", "payload": { "total": 2000 } });
     made.push(api.post("/app/acme/msg", &message).await?);
-    for reply in made {
+    made.push(api.post("/app", &json!({ "name": "Never deleted", "uid": "steady" })).await?);
+    made.push(api.post("/app/steady/endpoint", &json!({ "uid": "poller", "delivery": { "type": "poller" } })).await?);
+    made.push(api.post("/app/steady/msg", &json!({ "eventType": "invoice.paid", "payload": {} })).await?);
+    let config = json!({ "header": "x-key", "secret": "anybody may know" });
+    let source = json!({ "name": "Steady", "appId": "steady", "type": "api-key", "config": config });
+    made.push(api.post("/source", &source).await?);
+    for reply in &made {
         ensure!(reply.status < 300, "{}: {}", reply.status, reply.text);
     }
-    Ok(())
+    let source = made.last().and_then(|reply| reply.json()["id"].as_str().map(str::to_owned));
+    source.context("the id of the source")
 }

@@ -82,6 +82,7 @@ pub(crate) fn operations<P: Parts>() -> Operations<P> {
 }
 
 async fn portal<P: Parts>(State(api): Shared<P>, Path(app): Path<String>, call: Call) -> Outcome {
+    call.check_key()?;
     let body: PortalAccessIn = call.json()?;
     ok(&api.access().portal(&call.caller, api.ambient.ksuid(), &app, &body).await?)
 }
@@ -92,12 +93,14 @@ async fn dashboard<P: Parts>(State(api): Shared<P>, Path(app): Path<String>, cal
 }
 
 async fn expire_all<P: Parts>(State(api): Shared<P>, Path(app): Path<String>, call: Call) -> Outcome {
+    call.check_key()?;
     let body: ExpireIn = call.json()?;
     api.access().expire_all(&call.caller, &app, &body, api.ambient.now()).await?;
     Ok(done())
 }
 
 async fn log_out<P: Parts>(State(api): Shared<P>, call: Call) -> Outcome {
+    call.check_key()?;
     api.access().log_out(&call.caller, api.ambient.now()).await?;
     Ok(done())
 }

@@ -60,6 +60,11 @@ impl Call {
         if self.body.is_empty() { Ok(T::default()) } else { self.json() }
     }
 
+    /// Refuses an idempotency key that cannot be read, where it has no effect.
+    pub(crate) fn check_key(&self) -> Result<(), Problem> {
+        idempotency_key(&self.head.headers).map(drop)
+    }
+
     /// Runs what creates something, once in effect for each idempotency key. `run` gets the id of what it creates.
     pub(crate) async fn once<P: Parts, F>(&self, api: &Api<P>, run: impl FnOnce(Ksuid) -> F) -> Outcome
     where

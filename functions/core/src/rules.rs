@@ -11,6 +11,8 @@ pub const NAME_LIMIT: usize = 256;
 pub const METADATA_LIMIT: usize = 4_096;
 /// Longest description or name for people, as JSON text in bytes.
 pub const TEXT_LIMIT: usize = 65_536;
+/// Longest name of a session, in bytes.
+pub const SESSION_LIMIT: usize = 128;
 /// Longest URL, in bytes.
 pub const URL_LIMIT: usize = 4_096;
 

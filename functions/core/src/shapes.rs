@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use crate::{
     given::Given,
     ids::Id,
-    rules::{METADATA_LIMIT, NAME_LIMIT, TEXT_LIMIT, URL_LIMIT},
+    rules::{METADATA_LIMIT, NAME_LIMIT, SESSION_LIMIT, TEXT_LIMIT, URL_LIMIT},
 };
 
 /// A type whose shape is written where it is used, under no name of its own.
@@ -75,6 +75,15 @@ inline_schema!(Secret => json_schema!({
     "examples": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
 }));
 
+/// What a caller calls a session, in a token.
+#[derive(Debug)]
+pub struct Session;
+
+inline_schema!(Session => json_schema!({
+    "type": "string", "minLength": 1, "maxLength": SESSION_LIMIT, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+$",
+    "examples": ["user_1-session_2"],
+}));
+
 /// A rate, never 0.
 #[derive(Debug)]
 pub struct Rate;
@@ -95,6 +104,12 @@ inline_schema!(MetadataShape => json_schema!({
 pub struct AnyObject;
 
 inline_schema!(AnyObject => json_schema!({ "type": "object" }));
+
+/// That exactly one of the two members is given, of that type; the other may be `null`.
+pub(crate) fn one_of([one, other]: [&str; 2], kind: &str) -> serde_json::Value {
+    let only = |this: &str, not: &str| serde_json::json!({ "required": [this], "properties": { this: { "type": kind }, not: { "type": "null" } } });
+    serde_json::json!([only(one, other), only(other, one)])
+}
 
 /// The shape of an object without one of its members.
 pub(crate) fn without(member: &str, mut schema: Schema) -> Schema {

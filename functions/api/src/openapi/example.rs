@@ -54,7 +54,10 @@ fn object(schema: &Value, components: &Map<String, Value>, depth: usize) -> Valu
     let mut made: Map<_, _> = shown.map(|(name, schema)| (name.clone(), of(schema, components, depth + 1))).collect();
     // What is flattened into it, and one of several.
     if let Some(Value::Object(more)) = schema["oneOf"].get(0).map(|choice| of(choice, components, depth + 1)) {
-        made.extend(more);
+        // Of members that it has already, a choice says less.
+        for (name, value) in more {
+            made.entry(name).or_insert(value);
+        }
     }
     made.into()
 }

@@ -2,6 +2,7 @@
 
 use postrider_core::{
     page::{DEFAULT_LIMIT, MOST_ROWS},
+    poll::CONSUMER_LIMIT,
     shapes::Name,
 };
 use schemars::{JsonSchema, SchemaGenerator};
@@ -38,10 +39,21 @@ pub(super) fn in_path(path: &str) -> Vec<Parameter> {
     let named = |segment: &str| {
         let name = segment.strip_prefix('{')?.strip_suffix('}')?;
         let (name, description, example) = IN_PATHS.into_iter().find(|(known, ..)| *known == name)?;
-        let schema = json!({ "type": "string", "minLength": 1, "examples": [example] });
+        let mut schema = match name {
+            "event_type_name" | "consumer_id" => shape_of::<Name>(),
+            _ => json!({ "type": "string", "minLength": 1 }),
+        };
+        if name == "consumer_id" {
+            schema["maxLength"] = CONSUMER_LIMIT.into();
+        }
+        schema["examples"] = json!([example]);
         Some(Parameter { place: "path", name, description, schema, error: Error::NotFound })
     };
     path.split('/').filter_map(named).collect()
+}
+
+fn shape_of<T: JsonSchema>() -> Value {
+    SchemaGenerator::default().subschema_for::<T>().into()
 }
 
 impl Parameter {
@@ -69,7 +81,7 @@ impl Parameter {
 
     /// A name.
     pub(crate) fn name(name: &'static str, description: &'static str, example: &str) -> Self {
-        let mut schema = Value::from(SchemaGenerator::default().subschema_for::<Name>());
+        let mut schema = shape_of::<Name>();
         schema["examples"] = json!([example]);
         Self::query(name, description, schema, Error::Invalid)
     }
@@ -82,7 +94,7 @@ impl Parameter {
 
     /// Names by comma.
     pub(crate) fn names(name: &'static str, description: &'static str, example: &str) -> Self {
-        let item = SchemaGenerator::default().subschema_for::<Name>();
+        let item = shape_of::<Name>();
         let schema = json!({ "type": "array", "items": item, "minItems": 1, "examples": [[example]] });
         Self::query(name, description, schema, Error::Invalid)
     }
@@ -101,7 +113,7 @@ impl Parameter {
 
     /// `iterator`, which is one of `K`.
     pub(crate) fn iterator<K: JsonSchema>() -> Self {
-        let schema = SchemaGenerator::default().subschema_for::<K>().into();
+        let schema = shape_of::<K>();
         Self::query("iterator", "The `iterator` of the page before.", schema, Error::Invalid)
     }
 
@@ -142,8 +154,12 @@ pub(super) fn ignored_key() -> Parameter {
     Parameter { description: "Has no effect: to repeat this is harmless.", ..idempotency_key() }
 }
 
+/// Bare, or quoted as a structured string ([`postrider_core::claim::read_key`]).
+const KEY: &str = r#"^([!#-+\--~]([\t -+\--~]*[!-+\--~])?|"([\t !#-\[\]-~]|\\["\\])+")$"#;
+
 pub(super) fn idempotency_key() -> Parameter {
-    let schema = json!({ "type": "string", "minLength": 1, "maxLength": 256, "pattern": "^[!#-+\\--~]+$", "examples": ["7b0a1d52"] });
+    let schema =
+        json!({ "type": "string", "minLength": 1, "maxLength": 256, "pattern": KEY, "examples": ["7b0a1d52"] });
     Parameter {
         place: "header",
         name: "idempotency-key",

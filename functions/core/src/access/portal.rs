@@ -13,8 +13,8 @@ use crate::{
     outbound::Fetcher,
     ports::{Directory, Keys, Revocations},
     problem::Problem,
-    rules::{Check, is_name, json_size},
-    shapes::Name,
+    rules::{Check, SESSION_LIMIT, is_name, json_size},
+    shapes::{Name, Session},
     token::{Caller, Scope, Scopes},
 };
 
@@ -22,8 +22,6 @@ use crate::{
 const LIFETIMES: std::ops::RangeInclusive<u64> = 3_600..=604_800;
 /// Bytes of the flags' JSON. They are a part of the token, which must fit a header.
 const FLAGS_LIMIT: usize = 2_048;
-/// Bytes.
-const SESSION_LIMIT: usize = 128;
 
 /// What a portal is to be opened for.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -45,7 +43,7 @@ pub struct PortalAccessIn {
     #[schemars(example = ["ViewEndpointSecret", "CreateAttempts"])]
     capabilities: Option<Vec<Capability>>,
     /// A name for the customer's session, by which its tokens can be expired.
-    #[schemars(with = "Option<Name>", length(max = SESSION_LIMIT), example = "user_1-session_2")]
+    #[schemars(with = "Option<Session>")]
     session_id: Option<String>,
 }
 

@@ -17,7 +17,7 @@ use crate::{
     ports::{Directory, Keys, Revocations},
     problem::Problem,
     rules::Check,
-    shapes::Name,
+    shapes::{Name, Session, one_of},
     time::Time,
     token::{Caller, LEEWAY, LONGEST_LIFETIME, Scope, Scopes},
 };
@@ -70,7 +70,7 @@ pub struct TokenOut {
 /// A token to revoke: one of the two.
 #[derive(Deserialize, Default, JsonSchema)]
 #[serde(default)]
-#[schemars(rename = "TokenRevokeIn")]
+#[schemars(rename = "TokenRevokeIn", extend("anyOf" = one_of(["id", "token"], "string")))]
 pub struct RevokeIn {
     /// The token itself.
     token: Option<String>,
@@ -88,7 +88,7 @@ pub struct ExpireIn {
     #[schemars(range(min = *DELAYS.start(), max = *DELAYS.end()), example = 60)]
     expiry: Option<i64>,
     /// Only those of these sessions.
-    #[schemars(length(max = MOST_SESSIONS), example = ["user_1-session_2"])]
+    #[schemars(with = "Option<Vec<Session>>", length(max = MOST_SESSIONS), example = ["user_1-session_2"])]
     session_ids: Option<Vec<String>>,
 }
 

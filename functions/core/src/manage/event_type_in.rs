@@ -25,11 +25,12 @@ const MOST_VERSIONS: usize = 50;
 /// An event type to be made.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = name_is_required)]
 pub struct EventTypeIn {
     /// Its name, which is its key.
     // Looked at by POST only; PUT has it in the path.
     #[serde(default)]
-    #[schemars(required, with = "Name", example = "invoice.paid")]
+    #[schemars(with = "Name", example = "invoice.paid")]
     name: Value,
     /// For people.
     #[schemars(with = "Text", example = "An invoice was paid in full")]
@@ -50,6 +51,10 @@ pub struct EventTypeIn {
     #[serde(default)]
     #[schemars(with = "Option<Name>", example = &"beta")]
     feature_flag: Option<String>,
+}
+
+fn name_is_required(schema: &mut schemars::Schema) {
+    schema.insert("required".to_owned(), json!(["description", "name"]));
 }
 
 /// The shape of the same where the name is in the path: by PUT.

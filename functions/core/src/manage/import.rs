@@ -28,7 +28,7 @@ const PAGE: usize = 250;
 /// An `OpenAPI` document: either `spec` or `specRaw`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "EventTypeImportOpenApiIn")]
+#[schemars(rename = "EventTypeImportOpenApiIn", extend("anyOf" = either()))]
 pub struct ImportIn {
     /// The document.
     #[serde(default)]
@@ -79,6 +79,13 @@ struct FromOpenApi {
     schemas: Option<Map<String, Value>>,
     /// Whether it is on its way out.
     deprecated: bool,
+}
+
+fn either() -> Value {
+    json!([
+        { "required": ["spec"], "properties": { "spec": { "type": "object" }, "specRaw": { "type": "null" } } },
+        { "required": ["specRaw"], "properties": { "specRaw": { "type": "string" }, "spec": { "type": "null" } } },
+    ])
 }
 
 fn spec_example() -> Value {

@@ -148,7 +148,11 @@ impl MannerIn {
 /// What [`goes_together`] refuses of one request.
 fn not_together() -> Value {
     let object = json!({ "type": "object" });
+    // With a default it would go together; that is said in words.
+    let others = ["method", "format", "eventTypeHeader", "auth", "batch", "confirm", "paused", "consent"];
+    let other = others.map(|name| json!({ "required": [name], "properties": { name: { "not": { "type": "null" } } } }));
     json!({ "anyOf": [
+        { "required": ["type"], "properties": { "type": { "const": Kind::Poller } }, "anyOf": other },
         { "required": ["batch", "confirm"], "properties": { "batch": object, "confirm": object } },
         { "required": ["batch", "format"], "properties": { "batch": object, "format": { "const": Format::CloudEventsBinary } } },
     ] })

@@ -303,6 +303,11 @@ impl Recovery for Memory {
     }
 
     async fn dead_letters(&self, app: AppId, span: &DeadSpan) -> Result<Vec<DeadKey>, Unavailable> {
+        let outside = |key: DeadKey| key.at() < span.since || key.at() > span.until;
+        if span.since > span.until || span.after.is_some_and(outside) {
+            // As DynamoDB does.
+            return Err(Unavailable::new("reading dead letters", "a place outside of the span"));
+        }
         let state = self.state();
         let dead = state
             .deliveries

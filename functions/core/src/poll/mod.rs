@@ -73,7 +73,7 @@ use reading::Reading;
 /// Seconds that a poll may wait for a message.
 pub const LONGEST_WAIT: u64 = 20;
 /// Characters of a consumer's name.
-const CONSUMER_LIMIT: usize = 64;
+pub const CONSUMER_LIMIT: usize = 64;
 /// Pauses between the looks of a poll that waits; the last one again and again.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(100),

@@ -97,8 +97,8 @@ impl<R: Recovery> List for Dead<'_, R> {
         &self,
         Part { after, ascending, limit }: Part<DeadKey>,
     ) -> Result<Batch<DeadKey, DeadLetterOut>, Problem> {
-        let Self { since, until, .. } = *self;
-        let found = self.record.dead_letters(self.app, &DeadSpan { after, since, until, ascending, limit }).await?;
+        let Some(span) = self.span(after, ascending, limit) else { return Ok(Batch::end()) };
+        let found = self.record.dead_letters(self.app, &span).await?;
         let meant = found.iter().filter(|dead| self.endpoint.is_none_or(|only| only == dead.endpoint));
         let keys: Vec<_> = meant.map(|dead| (dead.endpoint, dead.message)).collect();
         if keys.is_empty() {
@@ -113,6 +113,17 @@ impl<R: Recovery> List for Dead<'_, R> {
             shown(delivery, message)
         };
         Ok(Batch::of(found.iter().map(|dead| (*dead, row(dead))).collect(), limit))
+    }
+}
+
+impl<R> Dead<'_, R> {
+    /// From its beginning unless `after` lies in it; nothing if `after` is beyond its end. Stores refuse a place outside
+    /// of a span, and a span whose ends are the wrong way round.
+    fn span(&self, after: Option<DeadKey>, ascending: bool, limit: usize) -> Option<DeadSpan> {
+        let Self { since, until, .. } = *self;
+        let after = after.filter(|key| if ascending { key.at() >= since } else { key.at() <= until });
+        let is_beyond = |key: DeadKey| if ascending { key.at() > until } else { key.at() < since };
+        (since <= until && !after.is_some_and(is_beyond)).then_some(DeadSpan { after, since, until, ascending, limit })
     }
 }
 

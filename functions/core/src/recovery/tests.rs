@@ -261,6 +261,29 @@ async fn dead_letters_are_listed_newest_first_and_redriven_where_somebody_takes_
 }
 
 #[tokio::test]
+async fn an_iterator_outside_of_the_time_that_is_asked_for_is_no_error() {
+    let world = World::new();
+    world.publish(1_001, &[2]);
+    world.record(1_001, 2, FAILED, 9);
+    let at = message_id(1_001).ksuid().time();
+    let day = Duration::from_hours(24);
+    let list = async |before, after, iterator: Option<&str>| {
+        let ask = crate::page::Ask::new(None, iterator).expect("a page");
+        let page = world.recoveries().dead_letters(&caller(), &app().to_string(), None, (before, after), ask).await;
+        page.expect("a list").data.len()
+    };
+    let key = DeadKey { message: message_id(1_001), endpoint: endpoint(2) };
+    for (iterator, found) in [(None, 1), (Some(key.text()), 0), (Some(format!("-{}", key.text())), 0)] {
+        assert_eq!(list(None, None, iterator.as_deref()).await, found, "{iterator:?}");
+        // Its place is after the span, before it, and the span's ends are the wrong way round.
+        for (before, after) in [(Some(at.minus(day)), None), (None, Some(at.plus(day))), (Some(at), Some(at.plus(day)))]
+        {
+            assert_eq!(list(before, after, iterator.as_deref()).await, 0, "{iterator:?} {before:?} {after:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_resend_is_one_attempt_by_hand() {
     let world = World::new();
     world.publish(1_001, &[3]);
