@@ -1,6 +1,9 @@
 //! What stands in a stack's ledger that the API does not tell.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use aws_sdk_dynamodb::{
@@ -8,7 +11,11 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, Select},
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use postrider_core::{ports::LANES, wake::LEASE};
+use postrider_core::{
+    ids::{Id as _, Ksuid, MessageId},
+    ports::LANES,
+    wake::LEASE,
+};
 
 use crate::{Stack, stack::now, world};
 
@@ -108,6 +115,17 @@ impl Stack {
 }
 
 impl Stack {
+    /// What a publisher leaves in a poller's log that died an hour ago before it stored its message.
+    pub async fn announce_long_ago(&self, poller: &str) -> Result<()> {
+        let (then, expires) = (now().minus(Duration::from_hours(1)), now().plus(Duration::from_hours(1)));
+        let message = MessageId::from_ksuid(Ksuid::new(then, [7; 15]));
+        let request = world().dynamodb().put_item().table_name(self.output("LedgerTableName")?);
+        let request = request.item("pk", text(poller)).item("sk", text(&format!("poll#3#{message}")));
+        let request = request.item("at", number(then.micros())).item("expires", number(expires.secs()));
+        request.send().await.context("announcing")?;
+        Ok(())
+    }
+
     /// How many items of the ledger are in a partition.
     pub async fn partition(&self, of: &str) -> Result<usize> {
         let request = world().dynamodb().query().table_name(self.output("LedgerTableName")?).consistent_read(true);

@@ -16,7 +16,8 @@ async fn delete(tenant: &Tenant) -> Result<()> {
     tenant.svix.application().delete(tenant.app.clone()).await.context("deleting")
 }
 
-/// An application with messages that were delivered, that wait, and that are held; its endpoints.
+/// An application with a source, and messages that were delivered, that wait, and that are held. Gives the ids of its
+/// endpoints and of its source.
 async fn furnish(tenant: &Tenant) -> Result<Vec<String>> {
     tenant.receiver.on("/down", |_, _| Reply::status(500).body("a response"));
     let app = ApplicationIn { uid: Some("customer-7".to_owned()), ..ApplicationIn::new("Customer".to_owned()) };
@@ -32,14 +33,18 @@ async fn furnish(tenant: &Tenant) -> Result<Vec<String>> {
     let message = tenant.publish_with(event).await?.id;
     tenant.attempted(&message, 3).await?;
     tenant.svix.endpoint().delete(tenant.app.clone(), deleted.clone()).await?;
-    Ok([endpoints, vec![deleted]].concat())
+    let config = json!({"secret": "whatever GitHub was told"});
+    let source = json!({"name": "A shop", "uid": "shop", "appId": tenant.app, "type": "github", "config": config});
+    let source = tenant.api.post("/source", &source).await?.json();
+    let source = source["id"].as_str().with_context(|| source.to_string())?.to_owned();
+    Ok([endpoints, vec![deleted, source]].concat())
 }
 
-/// Everything that has to do with the application or one of its endpoints.
-async fn traces(stack: &Stack, tenant: &Tenant, endpoints: &[String]) -> Result<Traces> {
+/// Everything that has to do with the application or one of these.
+async fn traces(stack: &Stack, tenant: &Tenant, ids: &[String]) -> Result<Traces> {
     let mut all = stack.traces(&tenant.app).await?;
-    for endpoint in endpoints {
-        all.extend(stack.traces(endpoint).await?);
+    for id in ids {
+        all.extend(stack.traces(id).await?);
     }
     all.sort();
     all.dedup();
@@ -49,10 +54,10 @@ async fn traces(stack: &Stack, tenant: &Tenant, endpoints: &[String]) -> Result<
 }
 
 /// Waits until nothing but the mark and ids are left.
-async fn emptied(stack: &Stack, tenant: &Tenant, endpoints: &[String]) -> Result<()> {
+async fn emptied(stack: &Stack, tenant: &Tenant, ids: &[String]) -> Result<()> {
     let is_left = |(pk, sk): &(String, String)| *pk == tenant.app && (sk == "app" || sk.starts_with("gone#"));
     eventually("the application is empty", || async {
-        let left = traces(stack, tenant, endpoints).await?;
+        let left = traces(stack, tenant, ids).await?;
         Ok(left.iter().all(is_left).then_some(()))
     })
     .await
@@ -69,21 +74,21 @@ async fn nothing_is_left_of_a_deleted_application() -> Result<()> {
     // A stack of its own: its queue of jobs is looked at.
     let stack = world().stack("erasing", &[("ParkAfterSeconds", "0"), ("RetrySchedule", "1h")]).await?;
     let (tenant, other) = (stack.tenant("erased").await?, stack.tenant("not-erased").await?);
-    let endpoints = furnish(&tenant).await?;
+    let ids = furnish(&tenant).await?;
     let others = furnish(&other).await?;
     let before = traces(&stack, &other, &others).await?;
-    for kept in ["0815", "a response", "customer-7", "named"] {
+    for kept in ["0815", "a response", "customer-7", "named", "A shop"] {
         assert!(!stack.traces(kept).await?.is_empty(), "{kept}");
     }
-    assert!(traces(&stack, &tenant, &endpoints).await?.len() > 12);
+    assert!(traces(&stack, &tenant, &ids).await?.len() > 12);
     delete(&tenant).await?;
-    emptied(&stack, &tenant, &endpoints).await?;
+    emptied(&stack, &tenant, &ids).await?;
     // No secret, no URL of those that were alive.
-    let left = traces(&stack, &tenant, &endpoints).await?;
+    let left = traces(&stack, &tenant, &ids).await?;
     assert!(left.iter().all(|(_, sk)| sk == "app" || sk.starts_with("gone#")), "{left:?}");
     eventually("the last pass is queued", || async { Ok((stack.delayed_jobs().await? == 1).then_some(())) }).await?;
     last_pass(&stack, &tenant).await?;
-    eventually("nothing is left", || async { Ok(traces(&stack, &tenant, &endpoints).await?.is_empty().then_some(())) })
+    eventually("nothing is left", || async { Ok(traces(&stack, &tenant, &ids).await?.is_empty().then_some(())) })
         .await?;
     // Once more, for the one that still waits.
     last_pass(&stack, &tenant).await?;

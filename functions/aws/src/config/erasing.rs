@@ -1,11 +1,12 @@
 //! Deleted applications, as they are removed.
 
 use postrider_core::{
+    entity::Application,
     ids::{AppId, EndpointId},
-    ports::{Remains, Unavailable},
+    ports::{Remains, Saved, Scan, Sources as _, Unavailable},
 };
 
-use super::{APPLICATION, ConfigTable, endpoints::GRAVE, is_gone};
+use super::{APPLICATION, ConfigTable, document, endpoints::GRAVE, is_gone};
 use crate::{
     cause::Cause,
     dynamo::{BadItem, Fields as _, Item, Range, batch_delete, batch_put, keyed},
@@ -20,7 +21,8 @@ impl ConfigTable {
         })
     }
 
-    /// Puts bare ids in place of some endpoints, and removes some of their uids; whether there are no others.
+    /// Puts bare ids in place of some endpoints, and removes some of their uids; whether there are no others, and no
+    /// sources.
     pub(crate) async fn strip(&self, app: AppId, some: usize) -> Result<bool, Unavailable> {
         let (keys, complete) = self.table.keys(&Range::prefixed(app, "ep_", true), some).await?;
         let ids = keys.iter().filter_map(|key| key.maybe_text("sk"));
@@ -32,7 +34,27 @@ impl ConfigTable {
         }
         let (uids, no_more) = self.table.keys(&Range::prefixed(app, "uid#", true), some).await?;
         batch_delete(&self.table, keys.into_iter().chain(uids).collect()).await?;
-        Ok(complete && no_more)
+        Ok(complete && no_more && self.disconnect(app, some).await?)
+    }
+
+    /// Deletes the sources that publish to a deleted application, with their secrets and uids; whether all were as they
+    /// had been read.
+    async fn disconnect(&self, app: AppId, some: usize) -> Result<bool, Unavailable> {
+        let Some(mark) = self.table.get(app, APPLICATION).await? else { return Ok(true) };
+        let org =
+            document::<Application>(&mark).map_err(|error| Unavailable::new("reading an application", error))?.org;
+        let mut scan = Scan { after: None, ascending: true, limit: some };
+        let mut is_done = true;
+        loop {
+            let sources = self.sources(&org, &scan).await?;
+            for source in sources.iter().filter(|source| source.app == app) {
+                is_done &= self.delete_source(source).await? == Saved::Done;
+            }
+            if sources.len() < some {
+                return Ok(is_done);
+            }
+            scan.after = sources.last().map(|source| source.id.to_string());
+        }
     }
 
     pub(crate) async fn stripped(

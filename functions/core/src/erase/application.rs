@@ -1,8 +1,8 @@
 //! A deleted application, removed with everything in it.
 //!
 //! The job is submitted before the application is marked as deleted, so that no crash leaves one without a job; it waits
-//! for the mark, and does nothing without it. Then it removes, in this order: what endpoints were configured with,
-//! secrets above all; messages; and endpoint by endpoint deliveries, attempts, and all that is parked or held. The ids of
+//! for the mark, and does nothing without it. Then it removes, in this order: sources and what endpoints were configured
+//! with, secrets above all; messages; and endpoint by endpoint deliveries, attempts, and all that is parked or held. The ids of
 //! endpoints stay until a last pass, when no function is at work any more that had found the application alive: it finds
 //! what those have written by them. Only then is the mark removed, and nothing is left.
 //!

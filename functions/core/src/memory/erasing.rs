@@ -49,6 +49,7 @@ impl Erasing for Memory {
         let buried: Vec<_> = state.deleted.keys().filter(|(of, _)| *of == app).copied().collect();
         state.deleted.retain(|(of, _), _| *of != app);
         state.stripped.extend(buried);
+        state.sources.retain(|_, source| source.app != app);
         Ok(of_app.len() <= SOME)
     }
 

@@ -43,8 +43,8 @@ pub enum Holdings {
 pub trait Erasing: Send + Sync {
     /// What is left of it.
     fn remains(&self, app: AppId) -> impl Future<Output = Result<Remains, Unavailable>> + Send;
-    /// Removes all that endpoints of a deleted application were configured with, secrets above all, and keeps their ids;
-    /// for some of them. `Ok(true)`: there are no others.
+    /// Removes the sources of a deleted application and all that its endpoints were configured with, secrets above all,
+    /// and keeps the ids of endpoints; for some of them. `Ok(true)`: there are no others.
     fn strip(&self, app: AppId) -> impl Future<Output = Result<bool, Unavailable>> + Send;
     /// Ids of endpoints that were stripped or deleted, in order, after one that need not exist; fewer than the limit means
     /// that there are no more.

@@ -7,7 +7,7 @@ use postrider_core::{
     delivery::{Attempt, Delivery, Reason, State},
     erase::{Done, Eraser, Erasure, content::EXPUNGED},
     fan_out::FanOut,
-    ids::{AttemptId, EndpointId},
+    ids::{AttemptId, EndpointId, Id as _, Ksuid, SourceId},
     job::Job,
     message::Message,
     ports::{Ambient as _, Unavailable},
@@ -16,6 +16,7 @@ use postrider_core::{
 
 use crate::{
     publish::publish,
+    receive::source,
     world::{World, app_id},
 };
 
@@ -62,6 +63,8 @@ fn deleted() -> World {
             record(&world, &message, endpoint, State::Succeeded);
         }
     }
+    let of_its_own = source(SourceId::from_ksuid(Ksuid::from_bytes([4; 20])));
+    world.tables().sources.insert(of_its_own.id, of_its_own);
     world.tables().applications.remove(&app_id());
     world.tables().marks.insert(app_id());
     world
@@ -73,9 +76,9 @@ fn application(world: &World) -> Erasure {
 
 fn is_empty(world: &World) -> bool {
     let tables = world.tables();
-    let config = tables.endpoints.is_empty() && tables.stripped.is_empty() && tables.marks.is_empty();
+    let config = tables.endpoints.is_empty() && tables.stripped.is_empty() && tables.sources.is_empty();
     let messages = tables.messages.is_empty() && tables.claims.is_empty() && tables.pages.is_empty();
-    config && messages && tables.deliveries.is_empty() && tables.listed.is_empty()
+    config && tables.marks.is_empty() && messages && tables.deliveries.is_empty() && tables.listed.is_empty()
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn ring() -> Keyring {
     Keyring::parse(r#"{"current":"k1","k1":"0123456789abcdef0123456789abcdef"}"#).expect("a keyring")
 }
 
-fn source(id: SourceId) -> Source {
+pub(crate) fn source(id: SourceId) -> Source {
     let seal = |text: &str| ring().seal_text(text, id, [7; 12]).expect("seals");
     let old = json!({"key": seal(OLD), "expires_at": START.plus(Duration::from_secs(200))});
     let json = json!({
