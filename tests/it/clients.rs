@@ -35,9 +35,10 @@ pub(crate) fn python(clients: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// A folder with the script and the npm packages of `tests/clients`, made once; gives the script there, since a script
-/// finds packages beside itself.
-fn script(clients: &Path, name: &str) -> Result<PathBuf> {
+/// A folder with the npm packages of `tests/clients`, made once: a script finds packages beside itself.
+pub(crate) fn node(clients: &Path) -> Result<PathBuf> {
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _turn = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = paths::local()?.join("clients-npm");
     std::fs::create_dir_all(&folder)?;
     let (wanted, stamp) = (std::fs::read_to_string(clients.join("package.json"))?, folder.join("installed.json"));
@@ -47,8 +48,7 @@ fn script(clients: &Path, name: &str) -> Result<PathBuf> {
         run(Command::new("npm").args(npm).current_dir(&folder))?;
         std::fs::write(&stamp, wanted)?;
     }
-    std::fs::copy(clients.join(name), folder.join(name))?;
-    Ok(folder.join(name))
+    Ok(folder)
 }
 
 pub(crate) fn run(command: &mut Command) -> Result<String> {
@@ -113,8 +113,10 @@ async fn the_javascript_client_calls_every_operation_of_the_contract() -> Result
     let stack = world().main().await?;
     let tenant = stack.tenant("client-javascript").await?;
     let clients = paths::workspace().join("tests/clients");
+    let script = tokio::task::block_in_place(|| node(&clients))?.join("all.mjs");
+    std::fs::copy(clients.join("all.mjs"), &script)?;
     let mut command = Command::new("node");
-    command.arg(tokio::task::block_in_place(|| script(&clients, "all.mjs"))?);
+    command.arg(script);
     calls_all(&stack, &tenant, "svix of npm", command).await
 }
 

@@ -1,6 +1,8 @@
 //! The documents: their links lead somewhere, the commands and calls that they name exist, and what the guides tell to run
 //! works.
 
+mod programs;
+
 use std::{
     collections::BTreeSet,
     path::Path,
