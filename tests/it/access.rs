@@ -113,6 +113,44 @@ fn with_scopes(stack: &Stack, tenant: &Tenant, scopes: &str) -> Result<Api> {
 }
 
 #[tokio::test]
+async fn rotating_shows_a_secret_to_those_who_may_see_it() -> Result<()> {
+    let stack = world().main().await?;
+    let tenant = stack.tenant("rotator").await?;
+    let endpoint = tenant.endpoint("/hook").await?.id;
+    let path = format!("/app/{}/endpoint/{endpoint}/secret/rotate", tenant.app);
+    let before = tenant.secret(&endpoint).await?;
+    let key = [("idempotency-key", "k")];
+    let rotator = with_scopes(&stack, &tenant, "secrets.rotate")?;
+    for _ in 0..2 {
+        let reply = rotator.post_raw(&path, &key, "{}").await?;
+        assert_eq!((reply.status, reply.text.as_str()), (204, ""));
+    }
+    let now = tenant.secret(&endpoint).await?;
+    assert_ne!(now, before);
+    let both = with_scopes(&stack, &tenant, "secrets.rotate secrets.read")?;
+    let reply = both.post_raw(&path, &[], "{}").await?;
+    assert_eq!(reply.status, 200);
+    let key = &reply.json()["key"];
+    assert!(*key == json!(tenant.secret(&endpoint).await?) && *key != json!(now), "{key}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_may_only_publish_makes_no_application() -> Result<()> {
+    let stack = world().main().await?;
+    let tenant = stack.tenant("publish-only").await?;
+    let producer = with_scopes(&stack, &tenant, "publish")?;
+    let application = json!({"name": "New", "uid": "new"});
+    let message = json!({"eventType": "a", "payload": {}, "application": application});
+    producer.post("/app/new/msg", &message).await?.assert_refused(404, "not_found");
+    producer.post("/app/new/msg/batch", &json!({"messages": [message]})).await?.assert_refused(404, "not_found");
+    let both = with_scopes(&stack, &tenant, "publish manage")?;
+    assert_eq!(both.post("/app/new/msg", &message).await?.status, 202);
+    assert_eq!(producer.post("/app/new/msg", &message).await?.status, 202);
+    Ok(())
+}
+
+#[tokio::test]
 async fn each_operation_needs_its_scope() -> Result<()> {
     let stack = world().main().await?;
     let tenant = stack.tenant("scopes").await?;

@@ -206,7 +206,9 @@ async fn it_is_no_tool_for_floods_and_only_for_one_s_own_endpoints() -> Result<(
     }
     assert!(refused >= 3, "{refused} refused");
     tokio::time::sleep(PACE).await;
-    own.post(&path, &json!({"eventType": "not a name"})).await?.assert_invalid(&["body", "eventType"]);
+    tenant.api.post(&path, &json!({"eventType": "not a name"})).await?.assert_invalid(&["body", "eventType"]);
+    // A signed event of a type of the organization's own is nothing for its customer to make.
+    own.post(&path, &json!({"eventType": "order.paid"})).await?.assert_refused(403, "insufficient access");
     assert_eq!(own.post_raw(&path, &[], "").await?.status, 200);
     let foreign = format!("/app/{}/endpoint/{endpoint}/diagnose", other.app);
     other.api.post_raw(&foreign, &[], "").await?.assert_refused(404, "not_found");

@@ -11,6 +11,7 @@ use postrider_core::{
         SecretOut,
     },
     ports::Ambient as _,
+    token::Scope,
 };
 use postrider_web::{NO_CONTENT, json};
 
@@ -148,6 +149,7 @@ fn headers_and_secrets<P: Parts>() -> Operations<P> {
             .body::<Rotation>()
             .once()
             .gives::<SecretOut>(200, "It is replaced, by this one.")
+            .gives_nothing("It is replaced, and the token may not see by which one: it lacks the scope `secrets.read`.")
             .fails(
                 Error::BadRequest,
                 "Ten secrets sign already, or a header cannot be read, or the token names nobody.",
@@ -164,7 +166,7 @@ fn headers_and_secrets<P: Parts>() -> Operations<P> {
             .for_organizations()
             .body::<ExampleIn>()
             .once()
-            .gives::<MessageOut>(200, "It will be sent.")
+            .gives::<MessageOut>(200, "It will be sent. A repeated request is answered without the content.")
             .fails(Error::BadRequest, "No schema of the event type has an example, or a header cannot be read.")
             .conflicts("The endpoint is disabled, or a request with this key is still being processed."),
             send_example::<P>,
@@ -229,6 +231,9 @@ async fn rotate<P: Parts>(State(api): Shared<P>, Path((app, endpoint)): Names, c
         Ok(NO_CONTENT)
     };
     call.once(&api, rotate).await?;
+    if !call.caller.scopes.allow(Scope::ReadSecrets) {
+        return Ok(done());
+    }
     // Apart from what is remembered for a repeated call, which must hold no secret. Clients that expect 204 do not look at
     // what comes with a 200.
     ok(&api.manager().secret(&call.caller, &app, &endpoint).await?)
@@ -236,11 +241,16 @@ async fn rotate<P: Parts>(State(api): Shared<P>, Path((app, endpoint)): Names, c
 
 async fn send_example<P: Parts>(State(api): Shared<P>, Path((app, endpoint)): Names, call: Call) -> Outcome {
     let body: ExampleIn = call.json()?;
+    let mut sent = None;
     let send = async |id| {
         let message = api.examples().send(&call.caller, id, &app, &endpoint, &body).await?;
-        json(200, &message_out(&message, true))
+        // What is remembered for a repeated call holds no content, which can be expunged.
+        let remembered = json(200, &message_out(&message, false));
+        sent = Some(message);
+        remembered
     };
-    call.once(&api, send).await
+    let reply = call.once(&api, send).await?;
+    sent.map_or(Ok(reply), |message| ok(&message_out(&message, true)))
 }
 
 async fn stats<P: Parts>(State(api): Shared<P>, Path((app, endpoint)): Names, call: Call) -> Outcome {

@@ -81,7 +81,7 @@ pub trait Parts: Send + Sync + 'static {
 /// The API and what it runs on.
 #[derive(Debug)]
 pub struct Api<P: Parts> {
-    /// Applications, endpoints and event types.
+    /// Applications, endpoints, event types and sources.
     pub directory: P::Directory,
     /// Messages, claims, deliveries and revocations.
     pub record: P::Record,
@@ -89,7 +89,7 @@ pub struct Api<P: Parts> {
     pub keys: P::Keys,
     /// Time and randomness.
     pub ambient: P::Ambient,
-    /// Asks receivers for their consent.
+    /// Asks receivers for their consent, and tries endpoints.
     pub sender: P::Sender,
     /// Takes operational webhooks.
     pub jobs: P::Jobs,

@@ -1,5 +1,7 @@
 //! The api function: its ports on AWS, its settings from the environment.
 
+use std::sync::Arc;
+
 use postrider_api::{Api, OnAws};
 use postrider_aws::{Aws, System, settings::ApiSettings, telemetry};
 use postrider_core::{
@@ -14,10 +16,8 @@ async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init(settings.log);
     let extra_roots = settings.extra_ca_pem.as_deref().map(str::as_bytes);
     let policy = AddressPolicy::parse(&settings.allowed_networks)?;
-    let issuer = match settings.trust {
-        Some(trust) => Some(Issuer::new(trust, Egress::new(policy.clone(), extra_roots)?)),
-        None => None,
-    };
+    let sender = Arc::new(Egress::new(policy, extra_roots)?);
+    let issuer = settings.trust.map(|trust| Issuer::new(trust, Arc::clone(&sender)));
     let aws = Aws::connect().await;
     let queues = aws.queues(settings.queues);
     let api = Api::<OnAws> {
@@ -25,7 +25,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         record: aws.ledger(&settings.ledger_table, &settings.config_table),
         keys: aws.keys(&settings.keyring),
         ambient: System,
-        sender: Egress::new(policy, extra_roots)?,
+        sender,
         jobs: queues.clone(),
         outbox: queues,
         plain_http: !settings.allowed_networks.trim().is_empty(),

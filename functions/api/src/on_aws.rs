@@ -1,5 +1,7 @@
 //! The ports of a deployment.
 
+use std::sync::Arc;
+
 use postrider_aws::{ConfigTable, Ledger, Queues, SecretKeys, System};
 use postrider_egress::Egress;
 
@@ -14,8 +16,8 @@ impl Parts for OnAws {
     type Record = Ledger;
     type Keys = SecretKeys;
     type Ambient = System;
-    type Sender = Egress;
+    type Sender = Arc<Egress>;
     type Jobs = Queues;
     type Outbox = Queues;
-    type Fetcher = Egress;
+    type Fetcher = Arc<Egress>;
 }

@@ -38,9 +38,9 @@ pub(crate) fn operations<P: Parts>() -> Operations<P> {
                 "v1.message-attempt.cancel",
                 "Cancel a delivery",
             )
-            .says("One that has ended already stays as it is.")
+            .says("One that is being sent just now may still arrive.")
             .gives_nothing("It is not sent any more.")
-            .conflicts("It is being sent, or changed by somebody else."),
+            .conflicts("It has succeeded or failed already, or is being changed by somebody else."),
             cancel::<P>,
         )
         .merge(of_endpoints())

@@ -13,6 +13,8 @@ pub(crate) fn needed(method: &Method, route: &str) -> Option<Scope> {
         ["auth", "logout"] => None,
         ["app", "*", "endpoint", "*", "secret"] => Some(Scope::ReadSecrets),
         ["app", "*", "endpoint", "*", "secret", "rotate"] => Some(Scope::RotateSecrets),
+        // Whoever reads as a consumer moves its place.
+        ["app", "*", "poller", "*", "consumer", "*", ..] => Some(Scope::Poll),
         _ if reads => Some(Scope::Read),
         ["app", "*", "msg"] | ["app", "*", "msg", "batch"] => Some(Scope::Publish),
         ["app", "*", "msg", "*", "endpoint", "*", "resend"]
@@ -20,8 +22,7 @@ pub(crate) fn needed(method: &Method, route: &str) -> Option<Scope> {
         | ["app", "*", "endpoint", "*", "recover" | "replay-missing" | "send-example" | "diagnose"] => {
             Some(Scope::Attempt)
         }
-        // They change nothing, but for the place where the caller reads.
-        ["filter", "test"] | ["app", "*", "poller", "*", "consumer", "*", "seek"] => Some(Scope::Read),
+        ["filter", "test"] => Some(Scope::Read),
         _ => Some(Scope::Manage),
     }
 }
@@ -45,6 +46,9 @@ mod tests {
             (Method::GET, "/api/v1/app/{app}/endpoint/{endpoint}/headers", Some(Scope::Read)),
             (Method::POST, "/api/v1/app/{app}/endpoint/{ep}/secret/rotate", Some(Scope::RotateSecrets)),
             (Method::POST, "/api/v1/app/{app}/endpoint/{ep}/recover", Some(Scope::Attempt)),
+            (Method::GET, "/api/v1/app/{app}/poller/{ep}", Some(Scope::Read)),
+            (Method::GET, "/api/v1/app/{app}/poller/{ep}/consumer/{c}", Some(Scope::Poll)),
+            (Method::POST, "/api/v1/app/{app}/poller/{ep}/consumer/{c}/seek", Some(Scope::Poll)),
             (Method::POST, "/api/v1/auth/token", Some(Scope::Manage)),
             (Method::POST, "/api/v1/auth/logout", None),
             (Method::DELETE, "/api/v1/app/{app}", Some(Scope::Manage)),

@@ -7,7 +7,7 @@
 //!
 //! - [`ConfigTable`]: `Directory`, `Subscribers`, `Sources`
 //! - [`Ledger`]: `Claims`, `Messages`, `FanOuts`, `Record`, `Paces`, `Deliveries`, `Valves`, `Parking`, `Confirming`,
-//!   `Recovery`, `Tasks`, `Polling`, `Revocations`
+//!   `Recovery`, `Tasks`, `Polling`, `Revocations`, `Tallying`, `Expunging`, `Erasing`
 //! - [`Queues`]: `Outbox`, `Inbox`, `Jobs`; [`RejectQueue`]: `Rejects`
 //! - [`SecretKeys`]: `Keys`; [`System`]: `Ambient`
 

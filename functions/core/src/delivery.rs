@@ -236,6 +236,11 @@ impl Delivery {
         matches!(self.state, State::Succeeded | State::Failed(_) | State::Canceled(_))
     }
 
+    /// Whether anything was tried.
+    pub const fn was_attempted(&self) -> bool {
+        !self.attempts.is_empty()
+    }
+
     /// When the next attempt is due, if one is.
     pub const fn next_attempt(&self) -> Option<Time> {
         match self.state {

@@ -67,7 +67,7 @@ impl<D: Directory, M: Messages, Q: Outbox> Examples<'_, D, M, Q> {
         let endpoint = find::receiver(self.directory, app.id, endpoint).await?;
         let payload = self.payload(caller, &body.event_type).await?;
         if endpoint.disabled {
-            return Err(Problem::conflict("The endpoint is disabled: enable it, and send the example again"));
+            return Err(find::endpoint_disabled());
         }
         let at = id.time();
         let message = Message {

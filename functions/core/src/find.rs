@@ -80,6 +80,12 @@ pub(crate) async fn receiver<D: Directory>(directory: &D, app: AppId, segment: &
     Ok(found)
 }
 
+/// What is to be sent would not be.
+pub(crate) fn endpoint_disabled() -> Problem {
+    let why = "The endpoint is disabled: enable it first, then nothing is sent in vain";
+    Problem::refused(409, "endpoint_disabled", why)
+}
+
 /// An endpoint of the application; 404 if there is none.
 pub(crate) async fn endpoint<D: Directory>(directory: &D, app: AppId, segment: &str) -> Result<Endpoint, Problem> {
     endpoint_if_any(directory, app, segment).await?.ok_or_else(|| Problem::not_found("Endpoint"))

@@ -9,6 +9,14 @@
 //! - A delivery is recorded before its queue message is acknowledged ([`deliver`]), so a crash repeats, never loses.
 //! - Secrets leave [`keyring`] only to sign, or through the call that exists to reveal them.
 
+/// One line for one change. The audit log is the api function's; here a line tells what came of it, at the level debug.
+macro_rules! changed {
+    ($action:literal, $caller:expr, $($field:tt)*) => {{
+        let caller: &$crate::token::Caller = $caller;
+        tracing::debug!(action = $action, org = %caller.org, app_token = caller.app.is_some(), $($field)*, "Changed")
+    }};
+}
+
 pub mod access;
 pub mod authorize;
 pub mod blob;
@@ -41,6 +49,7 @@ mod open;
 pub mod openapi;
 pub mod operational;
 pub mod outbound;
+mod pacing;
 pub mod page;
 pub mod poll;
 pub mod ports;

@@ -35,16 +35,11 @@ pub(crate) enum NotOpened {
 pub(crate) async fn opened<K: Keys>(keys: &K, endpoint: &Endpoint, now: Time) -> Result<Opened, NotOpened> {
     let old = endpoint.secrets.old.iter().filter(|old| old.expires_at > now).map(|old| &old.key);
     let sealed: Vec<&Sealed> = std::iter::once(&endpoint.secrets.current).chain(old).collect();
-    match open(keys.keyring(None).await?, &sealed, endpoint) {
-        // Sealed with a root key that is newer than the cached keyring.
-        Err(KeyError::UnknownKey(name)) => Ok(open(keys.keyring(Some(&name)).await?, &sealed, endpoint)?),
-        opened => Ok(opened?),
-    }
-}
-
-fn open(ring: Keyring, sealed: &[&Sealed], endpoint: &Endpoint) -> Result<Opened, KeyError> {
-    let secrets = sealed.iter().map(|sealed| ring.open(sealed, endpoint.id)).collect::<Result<_, _>>()?;
-    Ok(Opened { secrets, ring })
+    let open = |ring: &Keyring| {
+        let secrets = sealed.iter().map(|sealed| ring.open(sealed, endpoint.id)).collect::<Result<_, _>>()?;
+        Ok(Opened { secrets, ring: ring.clone() })
+    };
+    Ok(keys.opened(open).await??)
 }
 
 /// The header that the endpoint wants. It may have to be asked for, which takes up to the timeout.

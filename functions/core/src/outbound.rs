@@ -124,6 +124,18 @@ pub trait Fetcher: Send + Sync {
     ) -> impl Future<Output = Result<String, Unfetched>> + Send;
 }
 
+impl<S: Sender> Sender for Arc<S> {
+    async fn send(&self, request: Outbound) -> Exchange {
+        self.as_ref().send(request).await
+    }
+}
+
+impl<F: Fetcher> Fetcher for Arc<F> {
+    async fn fetch(&self, url: &str, limit: usize, timeout: Duration) -> Result<String, Unfetched> {
+        self.as_ref().fetch(url, limit, timeout).await
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

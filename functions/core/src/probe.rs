@@ -4,6 +4,7 @@
 use std::{
     future::Future,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -154,4 +155,14 @@ pub trait Prober: Send + Sync {
     fn probe(&self, url: &str, timeout: Duration) -> impl Future<Output = Probe> + Send;
     /// Makes a request as a [`crate::outbound::Sender`] does, and tells more of the response.
     fn ask(&self, request: Outbound) -> impl Future<Output = Seen> + Send;
+}
+
+impl<P: Prober> Prober for Arc<P> {
+    async fn probe(&self, url: &str, timeout: Duration) -> Probe {
+        self.as_ref().probe(url, timeout).await
+    }
+
+    async fn ask(&self, request: Outbound) -> Seen {
+        self.as_ref().ask(request).await
+    }
 }

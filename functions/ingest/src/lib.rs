@@ -103,7 +103,7 @@ where
         let with_content = with_content(request)?;
         let caller = self.caller(request).await?;
         let body = within_limit(request.body())?;
-        let draft: Draft<'_> = from_json(body)?;
+        let draft = from_json::<Draft<'_>>(body)?.by(&caller);
         let repeatable = repeatable(&caller, request, body)?;
         let message = self.publisher.publish(&caller.org, app, &draft, &repeatable).await?;
         tracing::info!(
@@ -118,7 +118,7 @@ where
         let with_content = with_content(request)?;
         let caller = self.caller(request).await?;
         let body = within(request.body(), BULK_BODY_LIMIT)?;
-        let drafts = bulk::read(body)?;
+        let drafts = bulk::read(body)?.into_iter().map(|draft| draft.map(|draft| draft.by(&caller))).collect();
         let repeatable = repeatable(&caller, request, body)?;
         let outcomes = self.publisher.publish_all(&caller.org, app, drafts, &repeatable).await?;
         let accepted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();

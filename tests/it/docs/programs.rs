@@ -4,10 +4,10 @@
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, Result, ensure};
+use jiff::Timestamp;
 use postrider_local::paths;
 use postrider_tests::{Tenant, eventually, world};
 use reqwest::Client;
@@ -77,14 +77,10 @@ impl Drop for Running {
     }
 }
 
-fn seconds_ago(seconds: u64) -> Result<i64> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    Ok(i64::try_from((now - Duration::from_secs(seconds)).as_secs())?)
-}
-
 /// Requests as somebody else could send them, and what each is answered.
 async fn sent_by_hand(url: &str, secret: &str) -> Result<()> {
-    let (now, long_ago) = (seconds_ago(0)?, seconds_ago(600)?);
+    let now = Timestamp::now().as_second();
+    let long_ago = now - 600;
     let sign = |at| Webhook::new(secret).and_then(|webhook| webhook.sign("msg_1", at, BODY));
     let (good, old) = (sign(now)?, sign(long_ago)?);
     let other = Webhook::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?.sign("msg_1", now, BODY)?;

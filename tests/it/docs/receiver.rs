@@ -1,8 +1,16 @@
 //! What the guide on verifying shows for Rust: a test compares the two, and runs this.
 
+#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "it is a program of somebody else's")]
+
 use std::{env, sync::Arc};
 
-use axum::{Router, body::Bytes, extract::State, http::{HeaderMap, StatusCode}, routing::post};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
 use standardwebhooks::Webhook;
 
 async fn receive(State(webhook): State<Arc<Webhook>>, headers: HeaderMap, body: Bytes) -> StatusCode {

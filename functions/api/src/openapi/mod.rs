@@ -4,7 +4,7 @@
 //! To add an operation:
 //! 1. Derive `JsonSchema` for what it takes and gives, in `postrider-core`, with a line of documentation for each
 //!    member (it is shown to callers), its limits, and an `example` where its shape does not show one. Strings borrow
-//!    their shape from [`postrider_core::schemas`].
+//!    their shape from [`postrider_core::shapes`].
 //! 2. Route it with [`Operations::with`] in the module of its resource: an [`Operation`] and the handler. Paths begin
 //!    below `/api/v1`; the parameters in them are named as in the contract and described once, in `parameters`.
 //! 3. Say which errors it can give. Those that follow from what it has (a token, a body, parameters, an idempotency

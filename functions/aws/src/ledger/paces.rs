@@ -127,6 +127,9 @@ fn place(wanted: &Reservation) -> (String, String) {
         Paced::Publishing(app) => (app.to_string(), "publishing"),
         Paced::Diagnoses(endpoint) => (endpoint.to_string(), "diagnoses"),
         Paced::DiagnosesOf(app) => (app.to_string(), "diagnoses"),
+        Paced::Waits(app) => (app.to_string(), "waits"),
+        Paced::Tasks(app) => (app.to_string(), "tasks"),
+        Paced::Counts(endpoint) => (endpoint.to_string(), "counts"),
     };
     (pk, format!("rate#{what}#{}", wanted.interval.as_micros()))
 }

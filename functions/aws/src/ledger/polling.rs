@@ -126,10 +126,15 @@ fn in_place_of(rev: u64) -> Condition {
     Condition { expression: "#rev = :rev", names: &[("#rev", "rev")], values: vec![(":rev", number(rev))] }
 }
 
+/// Nor sought elsewhere meanwhile.
 fn not_beyond(cursor: &Cursor) -> Condition {
-    Condition {
-        expression: "attribute_not_exists(#pk) OR #log < :log OR (#log = :log AND #entry <= :entry)",
-        names: &[("#pk", "pk"), ("#log", "log"), ("#entry", "entry")],
-        values: vec![(":log", number(cursor.position.log)), (":entry", number(cursor.position.entry))],
-    }
+    let mut values = vec![(":log", number(cursor.position.log)), (":entry", number(cursor.position.entry))];
+    values.extend(cursor.after.map(|after| (":after", number(after.micros()))));
+    let expression = match cursor.after {
+        Some(_) => "attribute_not_exists(#pk) OR #after = :after AND (#log < :log OR #log = :log AND #entry <= :entry)",
+        None => {
+            "attribute_not_exists(#pk) OR attribute_not_exists(#after) AND (#log < :log OR #log = :log AND #entry <= :entry)"
+        }
+    };
+    Condition { expression, names: &[("#pk", "pk"), ("#after", "after"), ("#log", "log"), ("#entry", "entry")], values }
 }

@@ -5,11 +5,15 @@ use postrider_core::{
     ports::{Progress, Span, Tallying, Unavailable},
 };
 
-use super::{Ledger, items::progress_from, record::within};
+use super::{
+    Ledger,
+    items::{LANE, STATE, UNTRIED, progress_from},
+    record::within,
+};
 use crate::dynamo::readable;
 
 /// What a state is told by, and nothing of what was tried, which is most of a record.
-const ATTRIBUTES: [&str; 9] = ["pk", "sk", "st", "why", "due", "lane", "tries", "round", "expires"];
+const ATTRIBUTES: [&str; 8] = ["pk", "sk", STATE, "why", "due", LANE, UNTRIED, "expires"];
 
 impl Tallying for Ledger {
     async fn progress(

@@ -26,7 +26,7 @@
 //! | `POSTRIDER_OIDC_ORGANIZATION` | `org_…`: all its tokens are of this one | one of the two is required with an issuer | ingest, api |
 //! | `POSTRIDER_OIDC_ORGANIZATION_CLAIM` | name of the claim that holds `org_…` | see above; it comes first | ingest, api |
 //! | `POSTRIDER_OIDC_APPLICATION_CLAIM` | name of the claim that holds `app_…` | none | ingest, api |
-//! | `POSTRIDER_OIDC_SCOPE_PREFIX` | what precedes `publish`, `manage`, `read` in its scopes | `postrider:` | ingest, api |
+//! | `POSTRIDER_OIDC_SCOPE_PREFIX` | what precedes the names of scopes in it | `postrider:` | ingest, api |
 //! | `POSTRIDER_CONSENT_ORIGIN` | a name, as whom receivers are asked for their consent | `postrider` | api |
 //! | `POSTRIDER_DISABLE_AFTER_SECONDS` | seconds without a success, 3,600–7,776,000 | 432,000 | delivery |
 //! | `POSTRIDER_EVENT_TYPE_HEADER` | header name | `webhook-event-type` | delivery, api |

@@ -6,6 +6,10 @@ use super::{InvalidSetting, source::Source};
 
 const ISSUER: &str = "POSTRIDER_OIDC_ISSUER";
 const ORGANIZATION: &str = "POSTRIDER_OIDC_ORGANIZATION";
+const ORGANIZATION_CLAIM: &str = "POSTRIDER_OIDC_ORGANIZATION_CLAIM";
+const APPLICATION_CLAIM: &str = "POSTRIDER_OIDC_APPLICATION_CLAIM";
+/// Claims that name nobody.
+const MEANT_OTHERWISE: [&str; 7] = ["iss", "aud", "exp", "nbf", "iat", "scope", "scp"];
 
 /// None where no issuer is named.
 pub(super) fn read(source: Source<'_>) -> Result<Option<Trust>, InvalidSetting> {
@@ -16,17 +20,23 @@ pub(super) fn read(source: Source<'_>) -> Result<Option<Trust>, InvalidSetting> 
         let rule = "must be an https URL (http only where POSTRIDER_ALLOWED_NETWORKS is set)";
         return Err(InvalidSetting::Invalid(ISSUER, rule.to_owned()));
     }
+    for name in [ORGANIZATION_CLAIM, APPLICATION_CLAIM] {
+        if source.optional(name).is_some_and(|claim| MEANT_OTHERWISE.contains(&claim.as_str())) {
+            let rule = format!("must not be one of {}", MEANT_OTHERWISE.join(", "));
+            return Err(InvalidSetting::Invalid(name, rule));
+        }
+    }
     Ok(Some(Trust {
         issuer,
         audience: source.required("POSTRIDER_OIDC_AUDIENCE")?,
         organization: organization(source)?,
-        application_claim: source.optional("POSTRIDER_OIDC_APPLICATION_CLAIM"),
+        application_claim: source.optional(APPLICATION_CLAIM),
         scope_prefix: source.optional("POSTRIDER_OIDC_SCOPE_PREFIX").unwrap_or_else(|| "postrider:".to_owned()),
     }))
 }
 
 fn organization(source: Source<'_>) -> Result<Organization, InvalidSetting> {
-    if let Some(claim) = source.optional("POSTRIDER_OIDC_ORGANIZATION_CLAIM") {
+    if let Some(claim) = source.optional(ORGANIZATION_CLAIM) {
         return Ok(Organization::Claim(claim));
     }
     let org = source.required(ORGANIZATION)?;
@@ -62,6 +72,15 @@ mod tests {
         let trust = given(&[("ORGANIZATION", "org_a"), ("ORGANIZATION_CLAIM", "org_id")]).expect("settings");
         assert_eq!(trust.map(|trust| trust.organization), Some(Organization::Claim("org_id".to_owned())));
         assert!(given(&[]).is_err() && given(&[("ORGANIZATION", "acme")]).is_err());
+    }
+
+    #[test]
+    fn a_claim_that_says_something_else_names_nobody() {
+        let given = [("ISSUER", "https://a"), ("AUDIENCE", "a"), ("ORGANIZATION", "org_a")];
+        for name in ["ORGANIZATION_CLAIM", "APPLICATION_CLAIM"] {
+            assert!(with(&[&given[..], &[(name, "aud")]].concat()).is_err(), "{name}");
+            assert!(with(&[&given[..], &[(name, "sub")]].concat()).is_ok(), "{name}");
+        }
     }
 
     #[test]

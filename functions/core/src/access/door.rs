@@ -36,10 +36,28 @@ impl<F: Fetcher> Door<F> {
         now: Time,
     ) -> Result<Caller, Problem> {
         let caller = self.identify(keys, token, now).await?;
-        if self.revoked.is_revoked(revocations, &caller, now).await? {
+        self.is_let_in(revocations, &caller, now).await?;
+        Ok(caller)
+    }
+
+    /// As [`Self::admit`] found, but by what is so now: for what outlives the token.
+    pub(super) async fn admit_again<R: Revocations>(
+        &self,
+        revocations: &R,
+        caller: &Caller,
+        now: Time,
+    ) -> Result<(), Problem> {
+        for of in Revoked::of(caller) {
+            self.forget(&caller.org, &of);
+        }
+        self.is_let_in(revocations, caller, now).await
+    }
+
+    async fn is_let_in<R: Revocations>(&self, revocations: &R, caller: &Caller, now: Time) -> Result<(), Problem> {
+        if self.revoked.is_revoked(revocations, caller, now).await? {
             return Err(unauthenticated("The token has been revoked; get a new one"));
         }
-        Ok(caller)
+        Ok(())
     }
 
     /// Whose token it is, revoked or not.

@@ -4,7 +4,9 @@
 //! The [`Door`] checks it, and whether it was revoked. What was revoked is remembered for [`REVOCATION_DELAY`], so that
 //! checking costs next to nothing: so long a revoked token may still be let in by another process.
 //!
-//! A token that is made here never lets do more than the one that it was made with.
+//! A token that is made here never lets do more than the one that it was made with, and whether that one was revoked is
+//! read again first: a revoked token leaves no successor. Those that it had made before stand, so that a token can be
+//! replaced by one that it makes itself; the audit log has their ids.
 
 mod cache;
 mod door;

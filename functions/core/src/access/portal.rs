@@ -149,6 +149,7 @@ impl<D: Directory, R: Revocations, K: Keys, F: Fetcher> Access<'_, D, R, K, F> {
         body: &PortalAccessIn,
     ) -> Result<PortalAccess, Problem> {
         caller.must_be_organization()?;
+        self.door.admit_again(self.revocations, caller, id.time()).await?;
         body.check()?;
         let application = body.application.as_ref();
         let app = application_or_new(self.directory, caller, id, segment, application).await?;

@@ -120,6 +120,23 @@ async fn a_portal_lets_do_what_was_asked_for() {
 }
 
 #[tokio::test]
+async fn a_revoked_token_makes_no_other_even_where_it_is_still_let_in() {
+    let world = World::new();
+    world.portal(NEW).await.expect("a token");
+    let made = world.token(r#"{"expiry":3600}"#).await.expect("a token");
+    // Another process, which has let it in and does not know better for a while.
+    let door = Door::new(None);
+    let caller = world.admit_at(&door, &made.token).await.expect("a caller");
+    world.revoke(&format!(r#"{{"id":"{}"}}"#, made.id)).await.expect("revoked");
+    assert!(world.admit_at(&door, &made.token).await.is_ok(), "it knows already");
+    let access = Access { door: &door, ..world.access() };
+    let body = from_json(b"{}").expect("a body");
+    assert_eq!(status(access.create_token(&caller, world.id(), &body).await), 401);
+    let caller = world.admit_at(&door, &made.token).await;
+    assert_eq!(caller.map(drop), Err(401), "it was read again");
+}
+
+#[tokio::test]
 async fn a_missing_application_is_made_only_as_the_path_names_it() {
     let world = World::new();
     assert_eq!(status(world.portal("{}").await), 404);

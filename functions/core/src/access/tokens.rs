@@ -134,6 +134,7 @@ impl<D: Directory, R: Revocations, K: Keys, F: Fetcher> Access<'_, D, R, K, F> {
     /// Makes a token of the organization, or of one of its applications.
     pub async fn create_token(&self, caller: &Caller, id: Ksuid, body: &TokenIn) -> Result<TokenOut, Problem> {
         caller.must_be_organization()?;
+        self.door.admit_again(self.revocations, caller, id.time()).await?;
         let scopes = body.check()?.unwrap_or(caller.scopes);
         if let Some(lacking) = scopes.iter().find(|scope| !caller.scopes.allow(*scope)) {
             return Err(crate::token::lacking(lacking));

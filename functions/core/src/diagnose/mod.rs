@@ -23,7 +23,8 @@ use serde::Deserialize;
 use crate::{
     compose, find,
     outbound::Sender,
-    ports::{Ambient, Directory, Keys, Paced, Paces, Reservation, Slots},
+    pacing,
+    ports::{Ambient, Directory, Keys, Paced, Paces},
     probe::Prober,
     problem::Problem,
     rules::Check,
@@ -48,7 +49,7 @@ const EVENT_TYPE: &str = "postrider.test";
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DiagnoseIn {
-    /// The test event's type: `postrider.test` if it is left out.
+    /// The test event's type: `postrider.test` if it is left out. Only an organization may name another.
     #[serde(default)]
     #[schemars(with = "Option<Name>", example = "invoice.paid")]
     event_type: Option<String>,
@@ -92,13 +93,20 @@ impl<D: Directory, L: Paces, K: Keys, A: Ambient, S: Sender + Prober> Doctor<'_,
         asked: &DiagnoseIn,
     ) -> Result<Diagnosis, Problem> {
         let app = find::application(self.directory, caller, app).await?.id;
+        // An event of a type of the organization's own, signed, is nothing that a customer may have made.
+        if asked.event_type.is_some() {
+            caller.must_be_organization()?;
+        }
         let event_type = asked.event_type.as_deref().unwrap_or(EVENT_TYPE);
         let mut check = Check::default();
         check.name("eventType", event_type);
         check.finish()?;
         let endpoint = find::receiver(self.directory, app, endpoint).await?;
-        self.pass(Paced::DiagnosesOf(app), APPLICATION_INTERVAL).await?;
-        self.pass(Paced::Diagnoses(endpoint.id), ENDPOINT_INTERVAL).await?;
+        for (of, interval) in
+            [(Paced::DiagnosesOf(app), APPLICATION_INTERVAL), (Paced::Diagnoses(endpoint.id), ENDPOINT_INTERVAL)]
+        {
+            pacing::pass(self.paces, of, self.ambient.now(), interval, 0).await?;
+        }
 
         let deadline = self.ambient.now().plus(TIME);
         let opened = self.opened(&endpoint).await?;
@@ -117,14 +125,5 @@ impl<D: Directory, L: Paces, K: Keys, A: Ambient, S: Sender + Prober> Doctor<'_,
         let diagnosis = Diagnosis::new(&endpoint, steps);
         tracing::info!(%app, endpoint = %endpoint.id, ok = diagnosis.ok, "diagnosed");
         Ok(diagnosis)
-    }
-
-    async fn pass(&self, of: Paced, interval: Duration) -> Result<(), Problem> {
-        let now = self.ambient.now();
-        let wanted = Reservation { of, count: 1, interval, from: now, horizon: Duration::ZERO };
-        match self.paces.reserve(&wanted).await? {
-            Slots::From(_) => Ok(()),
-            Slots::Full(next) => Err(Problem::TooMany(now.until(next))),
-        }
     }
 }

@@ -53,7 +53,7 @@ impl<D: Directory, R: Record + Expunging, J: Jobs, A: Ambient> Expunger<'_, D, R
         if let Some(after) = remove(self.record, self.ambient, (app, id), None, now.plus(PATIENCE)).await? {
             self.jobs.submit(&[Erasure::Message { app, message: id, after: Some(after) }.now()]).await?;
         }
-        tracing::info!(action = "message.expunged", org = %caller.org, %app, msg = %id, "Changed");
+        changed!("message.expunged", caller, %app, msg = %id);
         Ok(())
     }
 
@@ -66,7 +66,7 @@ impl<D: Directory, R: Record + Expunging, J: Jobs, A: Ambient> Expunger<'_, D, R
         let (endpoint, message) = (delivery.endpoint, message.id);
         self.jobs.submit(&[Erasure::Attempt { app, endpoint, message, attempt: id }.later()]).await?;
         remove_response(self.record, (endpoint, message), id).await?;
-        tracing::info!(action = "attempt.expunged", org = %caller.org, %app, msg = %message, attempt = %id, "Changed");
+        changed!("attempt.expunged", caller, %app, msg = %message, attempt = %id);
         Ok(())
     }
 }

@@ -25,7 +25,7 @@
 //! - A payload that is no JSON object, or that does not fit this reading (128 levels, numbers within a double), matches
 //!   no filter.
 //!
-//! Limits, so that nobody slows publishing: [`SIZE`], [`DEPTH`], [`WILDCARDS`]. Every alternative is matched in time
+//! Limits, so that nobody slows publishing: [`SIZE`], [`DEPTH`], [`WILDCARDS`], [`OPERATORS`]. Every alternative is matched in time
 //! linear in the value. (The one library for such patterns, a port of Quamina, has no `$or`, tells no place of an error,
 //! and is made for many patterns at once.)
 
@@ -53,6 +53,8 @@ pub const SIZE: usize = 4_096;
 pub const DEPTH: usize = 16;
 /// Wildcards in a filter at most.
 pub const WILDCARDS: usize = 10;
+/// Operators in a filter at most; each of the texts that an `anything-but` lists for one counts.
+pub const OPERATORS: usize = 100;
 
 /// A filter that satisfies every rule.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use serde_json::{Map, Number, Value};
 
 use super::{
-    DEPTH, Field, Filter, Node, SIZE, WILDCARDS,
+    DEPTH, Field, Filter, Node, OPERATORS, SIZE, WILDCARDS,
     matches::{Compare, Test, compare},
     text::{Part, Text, Wildcard},
 };
@@ -45,6 +45,7 @@ pub(super) fn filter(source: &Value) -> Parsed<Filter> {
 
 #[derive(Default)]
 struct Reader {
+    operators: usize,
     wildcards: usize,
     in_or: bool,
 }
@@ -64,7 +65,7 @@ impl Reader {
         if name == "$or" {
             return self.or(value, depth).map(Field::Or);
         }
-        if self.in_or && OPERATORS.contains(&name) {
+        if self.in_or && NAMES.contains(&name) {
             return misfit("is an operator, which belongs into a field's list; in $or there are objects of fields");
         }
         let node = match value {
@@ -107,6 +108,7 @@ impl Reader {
     }
 
     fn operator(&mut self, name: &str, value: &Value) -> Parsed<Test> {
+        self.count()?;
         match name {
             "anything-but" => self.anything_but(value),
             "numeric" => numeric(value).map(Test::Numeric),
@@ -136,9 +138,14 @@ impl Reader {
             "suffix" => Part::End,
             "equals-ignore-case" => return Ok(Test::Text(Text::new(Part::All, string(value)?, true))),
             "wildcard" => return self.wildcard(string(value)?),
-            _ => return misfit(format!("must be one of {}", OPERATORS.join(", "))),
+            _ => return misfit(format!("must be one of {}", NAMES.join(", "))),
         };
         Ok(Test::Text(Text::new(part, string(value)?, any_case)))
+    }
+
+    fn count(&mut self) -> Parsed<()> {
+        self.operators += 1;
+        if self.operators > OPERATORS { misfit(format!("a filter may have {OPERATORS} operators")) } else { Ok(()) }
     }
 
     fn wildcard(&mut self, pattern: &str) -> Parsed<Test> {
@@ -171,6 +178,7 @@ impl Reader {
             return misfit(format!("must be one of {}", TEXTUAL.join(", ")));
         }
         let one = |reader: &mut Self, value: &Value| {
+            reader.count()?;
             if string(value)?.is_empty() { misfit("must not be empty") } else { reader.text(operator, value, false) }
         };
         match value {
@@ -180,7 +188,7 @@ impl Reader {
     }
 }
 
-const OPERATORS: [&str; 8] =
+const NAMES: [&str; 8] =
     ["prefix", "suffix", "equals-ignore-case", "wildcard", "anything-but", "numeric", "exists", "cidr"];
 /// Those that `anything-but` may exclude.
 const TEXTUAL: [&str; 4] = ["prefix", "suffix", "equals-ignore-case", "wildcard"];

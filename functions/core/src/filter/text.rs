@@ -18,25 +18,32 @@ pub(super) struct Text {
 
 impl Text {
     pub(super) fn new(part: Part, wanted: &str, any_case: bool) -> Self {
-        let wanted = if any_case { folded(wanted) } else { wanted.to_owned() };
+        let wanted = if any_case { lower(wanted).collect() } else { wanted.to_owned() };
         Self { part, wanted, any_case }
     }
 
+    /// Of the value no more is looked at than is wanted.
     pub(super) fn matches(&self, value: &str) -> bool {
-        if self.any_case { self.is_in(&folded(value)) } else { self.is_in(value) }
-    }
-
-    fn is_in(&self, value: &str) -> bool {
-        match self.part {
-            Part::All => value == self.wanted,
-            Part::Start => value.starts_with(&self.wanted),
-            Part::End => value.ends_with(&self.wanted),
+        match (self.part, self.any_case) {
+            (Part::All, false) => value == self.wanted,
+            (Part::Start, false) => value.starts_with(&self.wanted),
+            (Part::End, false) => value.ends_with(&self.wanted),
+            (Part::All, true) => lower(value).eq(self.wanted.chars()),
+            (Part::Start, true) => begins(lower(value), self.wanted.chars()),
+            (Part::End, true) => {
+                let value = value.chars().rev().flat_map(|c| c.to_lowercase().rev());
+                begins(value, self.wanted.chars().rev())
+            }
         }
     }
 }
 
-fn folded(text: &str) -> String {
-    text.chars().flat_map(char::to_lowercase).collect()
+fn lower(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase)
+}
+
+fn begins(mut value: impl Iterator<Item = char>, mut wanted: impl Iterator<Item = char>) -> bool {
+    wanted.all(|c| value.next() == Some(c))
 }
 
 /// Literal texts with anything between them: one more than there are asterisks.

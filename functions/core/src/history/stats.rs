@@ -14,7 +14,8 @@ use crate::{
     delivery::State,
     find,
     ids::{EndpointId, Ksuid},
-    ports::{Directory, Progress, Tallying},
+    pacing,
+    ports::{Directory, Paced, Paces, Progress, Tallying},
     problem::Problem,
     time::Time,
     token::Caller,
@@ -28,6 +29,9 @@ const SLACK: Duration = Duration::from_mins(5);
 const PARTS: u32 = 8;
 /// Pages that are read for one answer, of a megabyte each: some 300,000 deliveries, or 12,800 read units.
 const PAGES: usize = 100;
+/// An endpoint's deliveries are counted once in this time, and so many times more at once.
+const INTERVAL: Duration = Duration::from_secs(2);
+const AHEAD: u32 = 10;
 
 /// How many deliveries are how far: of messages that were published in a time, and have a record. A delivery has none
 /// until its first attempt has ended, or it was put off: normally for less than a second.
@@ -41,7 +45,8 @@ pub struct EndpointStats {
     pub sending: u64,
     /// Given up: they are in the dead-letter queue.
     pub fail: u64,
-    /// Ended without need: the endpoint was deleted, the message has expired, or its content was expunged.
+    /// Ended without need: canceled by hand, the endpoint was deleted, the message has expired, or its content was
+    /// expunged.
     pub canceled: u64,
 }
 
@@ -70,10 +75,10 @@ impl EndpointStats {
     }
 }
 
-impl<D: Directory, R: Tallying> History<'_, D, R> {
+impl<D: Directory, R: Tallying + Paces> History<'_, D, R> {
     /// Counts the deliveries of messages that were published from `since` (28 days before the end, if unset) until just
     /// before `until` (now, if unset). 400 `invalid_range` for a time that is longer than 28 days, ends in the future, or
-    /// holds more than can be counted at once.
+    /// holds more than can be counted at once. 429 where somebody asks again and again.
     pub async fn stats(
         &self,
         caller: &Caller,
@@ -87,6 +92,7 @@ impl<D: Directory, R: Tallying> History<'_, D, R> {
         check(since, until, self.now)?;
         let app = find::application(self.directory, caller, app).await?.id;
         let endpoint = find::endpoint(self.directory, app, endpoint).await?.id;
+        pacing::pass(self.record, Paced::Counts(endpoint), self.now, INTERVAL, AHEAD).await?;
         let pages = AtomicUsize::new(PAGES);
         let parts = parts(since, until).map(|(from, to)| self.count(endpoint, from, to, &pages));
         let counts = stream::iter(parts.collect::<Vec<_>>()).buffer_unordered(PARTS as usize);

@@ -52,12 +52,13 @@ impl Status {
 
     /// Of a delivery and its next attempt; one without a record is pending.
     pub(super) fn of_delivery(delivery: Option<&Delivery>) -> (Self, Option<Time>) {
-        match delivery.map(|delivery| delivery.state) {
-            None => (Self::Pending, None),
-            Some(State::Waiting { due, .. } | State::Unconfirmed { due, .. }) => (Self::Sending, Some(due)),
-            Some(State::Held { .. }) => (Self::Sending, None),
-            Some(State::Succeeded) => (Self::Success, None),
-            Some(State::Failed(_) | State::Canceled(_)) => (Self::Fail, None),
+        let Some(delivery) = delivery else { return (Self::Pending, None) };
+        let open = if delivery.was_attempted() { Self::Sending } else { Self::Pending };
+        match delivery.state {
+            State::Waiting { due, .. } | State::Unconfirmed { due, .. } => (open, Some(due)),
+            State::Held { .. } => (open, None),
+            State::Succeeded => (Self::Success, None),
+            State::Failed(_) | State::Canceled(_) => (Self::Fail, None),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Applications.
 
 use super::{
-    ApplicationIn, ApplicationOut, ApplicationPatch, Made, Manager, TRIES, audit, busy, touched, uid_of_put, written,
+    ApplicationIn, ApplicationOut, ApplicationPatch, Made, Manager, TRIES, busy, touched, uid_of_put, written,
 };
 use crate::{
     entity::Application,
@@ -125,7 +125,7 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
         new.updated_at = touched(self.ambient.now(), old.updated_at);
         let done = written(self.directory.save_application(new, Some(old)).await?, uid_taken)?;
         if done {
-            audit!("application.updated", caller, app = %new.id);
+            changed!("application.updated", caller, app = %new.id);
         }
         Ok(done)
     }
@@ -140,7 +140,7 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
         for _ in 0..TRIES {
             let old = find::application(self.directory, caller, &app.to_string()).await?;
             if written(self.directory.delete_application(&old).await?, busy)? {
-                audit!("application.deleted", caller, app = %old.id);
+                changed!("application.deleted", caller, app = %old.id);
                 return Ok(());
             }
         }
@@ -157,7 +157,7 @@ async fn insert<D: Directory>(
     for _ in 0..TRIES {
         match directory.save_application(&new, None).await? {
             Saved::Done => {
-                audit!("application.created", caller, app = %new.id);
+                changed!("application.created", caller, app = %new.id);
                 return Ok(Some(new));
             }
             Saved::UidTaken => return Ok(None),

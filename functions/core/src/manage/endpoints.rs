@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::{
-    EndpointIn, EndpointOut, EndpointPatch, Made, Manager, TRIES, audit, busy, event_types::is_usable, touched,
-    uid_of_put, written,
+    EndpointIn, EndpointOut, EndpointPatch, Made, Manager, TRIES, busy, event_types::is_usable, touched, uid_of_put,
+    written,
 };
 use crate::{
     entity::Endpoint,
@@ -150,7 +150,7 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
         new.updated_at = touched(self.ambient.now(), old.updated_at);
         let done = written(self.directory.save_endpoint(new, Some(old)).await?, uid_taken)?;
         if done {
-            audit!("endpoint.updated", caller, app = %new.app, endpoint = %new.id);
+            changed!("endpoint.updated", caller, app = %new.app, endpoint = %new.id);
         }
         Ok(done)
     }
@@ -161,7 +161,7 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
         for _ in 0..TRIES {
             let old = find::endpoint(self.directory, app.id, segment).await?;
             if written(self.directory.delete_endpoint(&old).await?, busy)? {
-                audit!("endpoint.deleted", caller, app = %app.id, endpoint = %old.id);
+                changed!("endpoint.deleted", caller, app = %app.id, endpoint = %old.id);
                 self.tell(Subject::from(&app).endpoint_deleted(&old)).await;
                 return Ok(());
             }

@@ -12,13 +12,11 @@ use crate::{
     given::{Given, not_null, object},
     problem::Problem,
     rules::{Check, json_size},
-    schema::Schema,
+    schema::{SCHEMAS_LIMIT, Schema},
     shapes::{AnyObject, Name, Text, without},
     time::Time,
 };
 
-/// All schemas of an event type, as JSON text in bytes.
-pub(super) const SCHEMAS_LIMIT: usize = 262_144;
 /// Versions of one event type.
 const MOST_VERSIONS: usize = 50;
 

@@ -3,8 +3,8 @@
 //! An application's token shows only the types without a feature flag, and those whose flag it carries.
 
 use super::{
-    EventTypeIn, EventTypeOut, EventTypePatch, Made, Manager, TRIES, TypeName, audit, busy,
-    event_type_in::check_demand, touched, written,
+    EventTypeIn, EventTypeOut, EventTypePatch, Made, Manager, TRIES, TypeName, busy, event_type_in::check_demand,
+    touched, written,
 };
 use crate::{
     entity::{EventType, EventTypeName},
@@ -136,7 +136,7 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
         }
         self.find_event_type(caller, name).await?;
         self.directory.expunge_event_type(&caller.org, name).await?;
-        audit!("event_type.expunged", caller, event_type = name);
+        changed!("event_type.expunged", caller, event_type = name);
         Ok(())
     }
 
@@ -171,7 +171,7 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
         }
         let done = written(self.directory.save_event_type(&caller.org, new, old).await?, exists)?;
         if done {
-            audit!("event_type.written", caller, event_type = new.name, archived = new.archived);
+            changed!("event_type.written", caller, event_type = new.name, archived = new.archived);
         }
         Ok(done)
     }

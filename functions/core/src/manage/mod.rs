@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::{
     given::Given,
     ids::EndpointId,
-    keyring::{KeyError, Sealed},
+    keyring::Sealed,
     outbound::Sender,
     ports::{Ambient, Directory, Jobs, Keys, Saved, Unavailable},
     problem::Problem,
@@ -111,27 +111,15 @@ impl<T> Made<T> {
 impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A, S, J> {
     /// Opens a secret.
     async fn open(&self, sealed: &Sealed, endpoint: EndpointId) -> Result<SigningSecret, Problem> {
-        let opened = self.try_open(sealed, endpoint).await?;
+        let opened = self.keys.opened(|ring| ring.open(sealed, endpoint)).await?;
         opened.map_err(|error| Unavailable::new("opening an endpoint's secret", error).into())
     }
 
     /// Opens a secret, if it still opens: the root key that sealed it may be gone.
     async fn opened(&self, sealed: &Sealed, endpoint: EndpointId) -> Result<Option<SigningSecret>, Problem> {
-        let opened = self.try_open(sealed, endpoint).await?;
+        let opened = self.keys.opened(|ring| ring.open(sealed, endpoint)).await?;
         let opened = opened.inspect_err(|error| tracing::warn!(%endpoint, %error, "a secret does not open any more"));
         Ok(opened.ok())
-    }
-
-    /// Also where it was sealed with a key newer than the cached keyring.
-    async fn try_open(
-        &self,
-        sealed: &Sealed,
-        endpoint: EndpointId,
-    ) -> Result<Result<SigningSecret, KeyError>, Unavailable> {
-        match self.keys.keyring(None).await?.open(sealed, endpoint) {
-            Err(KeyError::UnknownKey(name)) => Ok(self.keys.keyring(Some(&name)).await?.open(sealed, endpoint)),
-            opened => Ok(opened),
-        }
     }
 
     async fn seal(&self, secret: &SigningSecret, endpoint: EndpointId) -> Result<Sealed, Problem> {
@@ -167,12 +155,3 @@ fn uid_of_put(given: &Given<String>, segment: &str, id_prefix: &str) -> Option<S
         Given::Absent | Given::Null => None,
     }
 }
-
-/// One line for one change.
-macro_rules! audit {
-    ($action:literal, $caller:expr, $($field:tt)*) => {{
-        let caller: &$crate::token::Caller = $caller;
-        tracing::debug!(action = $action, org = %caller.org, app_token = caller.app.is_some(), $($field)*, "Changed")
-    }};
-}
-use audit;

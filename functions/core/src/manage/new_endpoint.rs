@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    EndpointIn, Manager, TRIES, audit, busy, endpoint_in::Checked, endpoints::uid_taken, manner_in::MannerIn,
-    target_url, written,
+    EndpointIn, Manager, TRIES, busy, endpoint_in::Checked, endpoints::uid_taken, manner_in::MannerIn, target_url,
+    written,
 };
 use crate::{
     entity::{Application, Endpoint, Metadata, Secrets},
@@ -44,7 +44,7 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
     async fn store_endpoint(&self, caller: &Caller, new: Endpoint) -> Result<Option<Endpoint>, Problem> {
         for _ in 0..TRIES {
             if written(self.directory.save_endpoint(&new, None).await?, uid_taken)? {
-                audit!("endpoint.created", caller, app = %new.app, endpoint = %new.id);
+                changed!("endpoint.created", caller, app = %new.app, endpoint = %new.id);
                 return Ok(Some(new));
             }
             // What stands under its id is an earlier try's.

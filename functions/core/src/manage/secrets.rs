@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Manager, TRIES, audit, busy, endpoint_in};
+use super::{Manager, TRIES, busy, endpoint_in};
 use crate::{
     entity::{Endpoint, OldSecret, Secrets},
     find,
@@ -93,7 +93,7 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
     pub async fn secret(&self, caller: &Caller, app: &str, segment: &str) -> Result<SecretOut, Problem> {
         let endpoint = self.find_endpoint(caller, app, segment).await?;
         let secret = self.open(&endpoint.secrets.current, endpoint.id).await?;
-        audit!("endpoint.secret.revealed", caller, app = %endpoint.app, endpoint = %endpoint.id);
+        changed!("endpoint.secret.revealed", caller, app = %endpoint.app, endpoint = %endpoint.id);
         Ok(SecretOut { key: secret.reveal() })
     }
 
@@ -123,7 +123,7 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
             self.forget(&mut new, &key).await?;
             replace(&mut new.secrets, sealed.clone(), now, wanted.grace)?;
             if self.replace_endpoint(caller, &mut new, &old).await? {
-                audit!("endpoint.secret.rotated", caller, app = %app, endpoint = %old.id);
+                changed!("endpoint.secret.rotated", caller, app = %app, endpoint = %old.id);
                 self.tell(Subject::from(&application).endpoint_updated(&new)).await;
                 return Ok(());
             }

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Manager, TRIES, audit, busy, written};
+use super::{Manager, TRIES, busy, written};
 use crate::{
     entity::{Settings, Unlisted},
     given::{not_null, required_object},
@@ -95,7 +95,7 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
         caller.must_be_organization()?;
         let EventTypesIn { unknown, archived } = body.event_types;
         let new = self.change_settings(&caller.org, |settings| Settings { unknown, archived, ..settings }).await?;
-        audit!("settings.written", caller, unknown = ?new.unknown, archived = ?new.archived);
+        changed!("settings.written", caller, unknown = ?new.unknown, archived = ?new.archived);
         Ok(new.into())
     }
 
@@ -109,7 +109,7 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
             ..settings
         };
         let new = self.change_settings(&caller.org, change).await?;
-        audit!("settings.written", caller, unknown = ?new.unknown, archived = ?new.archived);
+        changed!("settings.written", caller, unknown = ?new.unknown, archived = ?new.archived);
         Ok(new.into())
     }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    Manager, TRIES, audit, busy,
+    Manager, TRIES, busy,
     secrets::{DEFAULT_GRACE_SECS, LONGEST_GRACE_SECS, check_grace, replace},
     source_in::{Checked, check_secret},
 };
@@ -14,7 +14,7 @@ use crate::{
     entity::Secrets,
     find,
     ids::SourceId,
-    keyring::{KeyError, Sealed},
+    keyring::Sealed,
     outbound::Sender,
     ports::{Ambient, Directory, Jobs, Keys, Sources, Unavailable},
     problem::Problem,
@@ -55,7 +55,7 @@ impl<D: Directory + Sources, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_
             new.secrets.old.retain(|old| old.expires_at > now);
             replace(&mut new.secrets, self.seal_text(&wanted.secret, old.id).await?, now, grace)?;
             if self.replace_source(caller, &mut new, &old).await? {
-                audit!("source.secret.rotated", caller, source = %old.id);
+                changed!("source.secret.rotated", caller, source = %old.id);
                 return Ok(());
             }
         }
@@ -87,10 +87,7 @@ impl<D: Directory + Sources, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_
 
     /// The secret, if it still opens: the root key that sealed it may be gone.
     async fn text_of(&self, sealed: &Sealed, source: SourceId) -> Result<Option<String>, Problem> {
-        let opened = match self.keys.keyring(None).await?.open_text(sealed, source) {
-            Err(KeyError::UnknownKey(name)) => self.keys.keyring(Some(&name)).await?.open_text(sealed, source),
-            opened => opened,
-        };
+        let opened = self.keys.opened(|ring| ring.open_text(sealed, source)).await?;
         Ok(opened.inspect_err(|error| tracing::warn!(%source, %error, "a secret does not open any more")).ok())
     }
 }

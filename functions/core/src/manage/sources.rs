@@ -1,6 +1,6 @@
 //! Sources: the organization's own to manage.
 
-use super::{Made, Manager, SourceIn, SourceOut, TRIES, audit, busy, source_in::Checked, touched, uid_of_put, written};
+use super::{Made, Manager, SourceIn, SourceOut, TRIES, busy, source_in::Checked, touched, uid_of_put, written};
 use crate::{
     entity::{Metadata, Secrets},
     find,
@@ -74,7 +74,7 @@ impl<D: Directory + Sources, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_
         for _ in 0..TRIES {
             let old = find::source(self.directory, caller, segment).await?;
             if written(self.directory.delete_source(&old).await?, busy)? {
-                audit!("source.deleted", caller, source = %old.id);
+                changed!("source.deleted", caller, source = %old.id);
                 return Ok(());
             }
         }
@@ -97,7 +97,7 @@ impl<D: Directory + Sources, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_
         let new = self.new_source(caller, SourceId::from_ksuid(id), app, body, uid).await?;
         for _ in 0..TRIES {
             if written(self.directory.save_source(&new, None).await?, uid_taken)? {
-                audit!("source.created", caller, source = %new.id, app = %new.app);
+                changed!("source.created", caller, source = %new.id, app = %new.app);
                 return Ok(new);
             }
             // What stands under its id is an earlier try's.
@@ -149,7 +149,7 @@ impl<D: Directory + Sources, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_
         new.updated_at = touched(self.ambient.now(), old.updated_at);
         let done = written(self.directory.save_source(new, Some(old)).await?, uid_taken)?;
         if done {
-            audit!("source.updated", caller, source = %new.id, app = %new.app);
+            changed!("source.updated", caller, source = %new.id, app = %new.app);
         }
         Ok(done)
     }

@@ -90,7 +90,8 @@ impl Polling for Memory {
     ) -> Result<(), Unavailable> {
         let mut state = self.state();
         let cursors = &mut state.logs.entry(poller).or_default().cursors;
-        let stays = forward && cursors.get(consumer).is_some_and(|standing| standing.position > cursor.position);
+        let is_elsewhere = |standing: &Cursor| standing.position > cursor.position || standing.after != cursor.after;
+        let stays = forward && cursors.get(consumer).is_some_and(is_elsewhere);
         if !stays {
             cursors.insert(consumer.to_owned(), *cursor);
         }

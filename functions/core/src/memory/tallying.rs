@@ -23,7 +23,7 @@ impl Tallying for Memory {
         let next = read.last().filter(|_| read.len() == READ).map(|((_, id), _)| id.ksuid());
         let progress = read.iter().map(|(_, delivery)| Progress {
             state: delivery.state,
-            attempted: delivery.tries > 0 || delivery.round > 0,
+            attempted: delivery.was_attempted(),
             expires_at: delivery.expires_at,
         });
         Ok((progress.collect(), next))

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value, json};
 
-use crate::schema::{Fault, Shape, shape, target as local};
+use crate::{
+    rules::json_size,
+    schema::{Fault, SCHEMAS_LIMIT, Shape, shape, target as local},
+};
 
 pub(super) const NOT_HERE: &str =
     "must point at something in this document, as '#/components/…' does: nothing is fetched";
@@ -55,6 +58,8 @@ pub(super) struct Bundle<'a> {
     dialect: Dialect,
     /// The names of what is referred to, by reference.
     names: HashMap<String, String>,
+    /// How often a name was wanted.
+    wanted: HashMap<String, usize>,
     waiting: Vec<String>,
     path: Vec<String>,
 }
@@ -68,24 +73,34 @@ impl<'a> Bundle<'a> {
         path: &[&str],
     ) -> Result<Map<String, Value>, Fault> {
         let path = path.iter().map(|part| (*part).to_owned()).collect();
-        let mut bundle = Self { document, dialect, names: HashMap::new(), waiting: Vec::new(), path };
+        let mut bundle =
+            Self { document, dialect, names: HashMap::new(), wanted: HashMap::new(), waiting: Vec::new(), path };
         let schema = bundle.unwrapped(schema)?;
         let mut root = match bundle.rewritten(schema)? {
             Value::Object(root) => root,
             // `true`, `false`: the payload is an object all the same.
             other => Map::from_iter([("allOf".to_owned(), json!([other]))]),
         };
-        let mut parts = BTreeMap::new();
+        let (mut parts, mut size) = (BTreeMap::new(), 0);
         while let Some(reference) = bundle.waiting.pop() {
             let found = target(document, &reference).ok_or_else(|| Fault::new(&bundle.path, NOT_HERE))?;
             bundle.path = reference.split('/').skip(1).map(str::to_owned).collect();
             let part = bundle.rewritten(found)?;
+            size += json_size(&part);
+            if size > SCHEMAS_LIMIT {
+                return Err(Fault::new(
+                    &bundle.path,
+                    format!("with all that it refers to, more than {SCHEMAS_LIMIT} bytes"),
+                ));
+            }
             parts.insert(bundle.names[&reference].clone(), part);
         }
         root.entry("$schema").or_insert_with(|| json!(dialect.uri()));
         if !parts.is_empty() {
             let held = root.entry(dialect.definitions()).or_insert_with(|| json!({}));
-            held.as_object_mut().into_iter().for_each(|held| held.extend(parts.clone()));
+            if let Some(held) = held.as_object_mut() {
+                held.extend(parts);
+            }
         }
         Ok(root)
     }
@@ -151,13 +166,18 @@ impl<'a> Bundle<'a> {
     }
 
     /// A name of plain characters that nothing else has.
-    fn name(&self, reference: &str) -> String {
+    fn name(&mut self, reference: &str) -> String {
         let own = reference.strip_prefix(COMPONENTS).or_else(|| reference.strip_prefix("#/")).unwrap_or(reference);
         let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
         let base: String = own.chars().map(plain).collect();
-        let taken = |name: &String| self.names.values().any(|other| other == name);
-        let mut others = (2..).map(|number| format!("{base}_{number}"));
-        Some(base.clone()).filter(|name| !taken(name)).or_else(|| others.find(|name| !taken(name))).unwrap_or(base)
+        loop {
+            let times = self.wanted.entry(base.clone()).and_modify(|times| *times += 1).or_insert(1);
+            let name = if *times == 1 { base.clone() } else { format!("{base}_{times}") };
+            // The first of its own kind, or one that was numbered: a name that is wanted later is numbered in its turn.
+            if name == base || self.wanted.insert(name.clone(), 1).is_none() {
+                return name;
+            }
+        }
     }
 }
 

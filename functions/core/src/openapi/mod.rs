@@ -19,7 +19,7 @@ use bundle::{Bundle, Dialect};
 /// Event types of one document.
 const MOST: usize = 500;
 /// Bytes of JSON of all their schemas together: they repeat what they share.
-const LARGEST_TOGETHER: usize = 8 * 1024 * 1024;
+const LARGEST_TOGETHER: usize = 4 * 1024 * 1024;
 /// References that lead to one another, outside of schemas.
 const LONGEST_CHAIN: usize = 8;
 

@@ -148,3 +148,37 @@ fn hostile_yaml_is_refused_soon() {
     }
     assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
 }
+
+#[test]
+fn what_is_referred_to_again_and_again_is_not_copied_without_end() {
+    // One place by many names: each would be a copy of its own.
+    let spelled = |n: usize| {
+        let letters = "big".bytes().enumerate();
+        let spell = |(nth, letter): (usize, u8)| {
+            if n >> nth & 1 == 1 { format!("%{letter:02x}") } else { char::from(letter).to_string() }
+        };
+        json!({"$ref": format!("#/components/schemas/{}", letters.map(spell).collect::<String>())})
+    };
+    let mut document = document("3.1.0", "webhooks", &json!({"allOf": (0..8).map(spelled).collect::<Vec<_>>()}));
+    document["components"]["schemas"]["big"] = json!({"description": "x".repeat(100_000)});
+    assert!(refused(&document).starts_with("components/schemas/"), "{}", refused(&document));
+}
+
+#[test]
+fn names_that_look_alike_stay_apart() {
+    let names = ["a b", "a_b", "a%b", "a_b_2", "a_b_3"];
+    let refer = |name: &&str| {
+        let encoded = name.replace('%', "%25").replace(' ', "%20");
+        json!({"$ref": format!("#/components/schemas/{encoded}")})
+    };
+    let schema = json!({"oneOf": names.iter().map(refer).collect::<Vec<_>>()});
+    let mut document = document("3.1.0", "webhooks", &schema);
+    for name in names {
+        document["components"]["schemas"][name] = json!({"required": [name]});
+    }
+    let schema = only(&document).schema.expect("a schema");
+    assert_eq!(schema["$defs"].as_object().map(serde_json::Map::len), Some(names.len()), "{schema:#}");
+    for name in names {
+        assert_eq!(paths(&schema, &json!({name: 1})), [""; 0], "{name}: {schema:#}");
+    }
+}

@@ -52,8 +52,9 @@ use crate::{
     history::{MessageFilter, MessageOut},
     ids::{AppId, EndpointId},
     manner::Kind,
+    pacing,
     page::{DEFAULT_LIMIT, MOST_ROWS},
-    ports::{Ambient, Directory, Polling, Record},
+    ports::{Ambient, Directory, Paced, Paces, Polling, Record},
     problem::Problem,
     rules::is_name,
     time::Time,
@@ -72,6 +73,11 @@ use reading::Reading;
 
 /// Seconds that a poll may wait for a message.
 pub const LONGEST_WAIT: u64 = 20;
+/// Of an application's polls one begins to wait in this time, and [`WAITS_AHEAD`] more at once: each occupies a function
+/// instance, and nobody shall have them all. At most 60 wait at the same time.
+pub const WAIT_INTERVAL: Duration = Duration::from_millis(500);
+/// See [`WAIT_INTERVAL`].
+pub const WAITS_AHEAD: u32 = 20;
 /// Characters of a consumer's name.
 pub const CONSUMER_LIMIT: usize = 64;
 /// Pauses between the looks of a poll that waits; the last one again and again.
@@ -157,7 +163,7 @@ fn not_an_iterator() -> Problem {
     Problem::invalid(&["query", "iterator"], "not an iterator of this poller; use the one of a page before")
 }
 
-impl<D: Directory, R: Record + Polling, A: Ambient> Poller<'_, D, R, A> {
+impl<D: Directory, R: Record + Polling + Paces, A: Ambient> Poller<'_, D, R, A> {
     /// A poller's messages from a place on, which the caller keeps.
     pub async fn poll(&self, caller: &Caller, app: &str, endpoint: &str, ask: PollIn) -> Result<PollOut, Problem> {
         let poller = self.find(caller, app, endpoint).await?;
@@ -166,7 +172,7 @@ impl<D: Directory, R: Record + Polling, A: Ambient> Poller<'_, D, R, A> {
             (None, Some(after)) => self.place_of(poller.id, after).await?,
             (None, None) => Position::default(),
         };
-        self.read(&poller, from, &ask).await
+        self.read(self.reading(&poller), from, &ask).await
     }
 
     /// A poller's messages from a consumer's cursor on. An iterator moves the cursor.
@@ -182,16 +188,16 @@ impl<D: Directory, R: Record + Polling, A: Ambient> Poller<'_, D, R, A> {
         let poller = self.find(caller, app, endpoint).await?;
         let standing = self.record.cursor(poller.id, consumer).await?;
         let mut cursor = standing.unwrap_or(Cursor { position: Position::default(), after: None });
-        let mut from = cursor.position;
+        let (mut reading, mut from) = (self.reading(&poller), cursor.position);
         if let Some(given) = ask.from.filter(|given| *given != from) {
-            from = self.reading(&poller).look(given).await?.1;
+            from = reading.look_first(given).await?;
             if from > cursor.position {
                 cursor.position = from;
                 self.record.place_cursor(poller.id, consumer, &cursor, true, self.ambient.now()).await?;
             }
         }
         ask.filter.window.after = cursor.after;
-        self.read(&poller, from, &ask).await
+        self.read(reading, from, &ask).await
     }
 
     /// Places a consumer's cursor before the messages of that time.
@@ -211,11 +217,11 @@ impl<D: Directory, R: Record + Polling, A: Ambient> Poller<'_, D, R, A> {
         Ok(SeekOut { iterator: position.to_string() })
     }
 
-    async fn read(&self, poller: &Endpoint, mut from: Position, ask: &PollIn) -> Result<PollOut, Problem> {
+    async fn read(&self, mut reading: Reading<'_, R, A>, mut from: Position, ask: &PollIn) -> Result<PollOut, Problem> {
         let until = self.ambient.now().plus(ask.wait);
-        let mut reading = self.reading(poller);
         let (last, first) = PAUSES.split_last().map_or((Duration::ZERO, &[][..]), |(last, first)| (*last, first));
         let mut pauses = first.iter().copied();
+        let mut has_waited = false;
         loop {
             let page = reading.page(from, ask).await?;
             let left = self.ambient.now().until(until);
@@ -228,6 +234,10 @@ impl<D: Directory, R: Record + Polling, A: Ambient> Poller<'_, D, R, A> {
             }
             let has_moved = std::mem::replace(&mut from, page.next) != page.next;
             if page.is_last || !has_moved {
+                if !std::mem::replace(&mut has_waited, true) {
+                    let waits = Paced::Waits(reading.app());
+                    pacing::pass(self.record, waits, self.ambient.now(), WAIT_INTERVAL, WAITS_AHEAD).await?;
+                }
                 self.ambient.sleep(pauses.next().unwrap_or(last).min(left)).await;
             }
         }

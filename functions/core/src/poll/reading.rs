@@ -1,11 +1,11 @@
 //! One page of a log, for which arrivals are taken in if the log has no more.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{Look, PollIn, Position, TAKEN_AT_ONCE, TakeIn, Whose, not_an_iterator};
+use super::{Arrival, Look, PollIn, Position, TAKEN_AT_ONCE, TakeIn, Whose, not_an_iterator};
 use crate::{
     history::{MessageOut, message_out},
-    ids::{Id as _, Ksuid, MessageId},
+    ids::{AppId, Id as _, Ksuid, MessageId},
     message::Message,
     page::{PAGE_BYTES, travelling_bytes},
     ports::{Ambient, Polling, Record, Unavailable},
@@ -15,6 +15,8 @@ use crate::{
 
 /// Items of a look: segments of 40 entries, the tail, arrivals.
 const LOOK: usize = 50;
+/// Where announcements of messages that are not stored fill a look, others are looked for behind them, up to here.
+const FARTHEST_LOOK: usize = 16 * LOOK;
 /// Messages that are read at once: full ones of 256 KB must fit the function's memory.
 const CHUNK: usize = 100;
 /// A page of 250 needs seven, and others who poll may be as quick; not so often.
@@ -29,8 +31,9 @@ pub(super) struct PageOf {
 
 /// What came of taking arrivals in.
 enum Taken {
+    /// There may be others.
     Some,
-    /// None of them is stored.
+    /// None that was seen is stored.
     Nothing,
     /// The log has changed.
     ByAnother,
@@ -43,20 +46,33 @@ pub(super) struct Reading<'a, R, A> {
     whose: Whose,
     /// Read when they were taken in.
     known: HashMap<MessageId, Message>,
+    /// A look that no page was made of yet, and where.
+    seen: Option<(Look, Position)>,
 }
 
 impl<'a, R: Record + Polling, A: Ambient> Reading<'a, R, A> {
     pub(super) fn new(record: &'a R, ambient: &'a A, whose: Whose) -> Self {
-        Self { record, ambient, whose, known: HashMap::new() }
+        Self { record, ambient, whose, known: HashMap::new(), seen: None }
+    }
+
+    /// Whose application's log.
+    pub(super) const fn app(&self) -> AppId {
+        self.whose.0
+    }
+
+    /// Where that place is. The look is the next page's.
+    pub(super) async fn look_first(&mut self, from: Position) -> Result<Position, Problem> {
+        let seen = self.look(from, LOOK).await?;
+        Ok(self.seen.insert(seen).1)
     }
 
     /// Looks at a log from there on; from its beginning, if it is another log by now. Gives where that is.
-    pub(super) async fn look(&self, from: Position) -> Result<(Look, Position), Problem> {
-        let look = self.without_gaps(from).await?;
+    async fn look(&self, from: Position, most: usize) -> Result<(Look, Position), Problem> {
+        let look = self.without_gaps(from, most).await?;
         match (look.log(), look.end()) {
             (Some(log), _) if log != from.log && from.entry > 0 => {
                 let from = Position { log, entry: 0 };
-                Ok((self.without_gaps(from).await?, from))
+                Ok((self.without_gaps(from, most).await?, from))
             }
             (None, _) => Ok((look, Position::default())),
             (_, Some(end)) if from.entry > end.entry => Err(not_an_iterator()),
@@ -65,10 +81,10 @@ impl<'a, R: Record + Polling, A: Ambient> Reading<'a, R, A> {
     }
 
     /// What is missing twice has expired; what is missing once may have been written during the look.
-    async fn without_gaps(&self, from: Position) -> Result<Look, Unavailable> {
+    async fn without_gaps(&self, from: Position, most: usize) -> Result<Look, Unavailable> {
         let mut missing = Vec::new();
         for _ in 0..ROUNDS {
-            let look = self.record.look(self.whose.1, from.segment(), LOOK).await?;
+            let look = self.record.look(self.whose.1, from.segment(), most).await?;
             let gaps = look.gaps(from.segment());
             if gaps.is_empty() || gaps == missing {
                 return Ok(look);
@@ -79,13 +95,22 @@ impl<'a, R: Record + Polling, A: Ambient> Reading<'a, R, A> {
     }
 
     pub(super) async fn page(&mut self, from: Position, ask: &PollIn) -> Result<PageOf, Problem> {
-        let (mut look, mut from) = self.look(from).await?;
+        let (mut most, mut absent) = (LOOK, HashSet::new());
+        let (mut look, mut from) = match self.seen.take().filter(|(_, at)| *at == from) {
+            Some(seen) => seen,
+            None => self.look(from, most).await?,
+        };
         let (mut is_drained, mut rounds) = (look.arrivals.is_empty(), 0);
         while !is_drained && ask.limit > 0 && look.entries(from.entry).nth(ask.limit).is_none() {
-            match self.take_in(&mut look).await? {
-                Taken::Some => is_drained = look.arrivals.is_empty(),
-                Taken::Nothing => is_drained = true,
-                Taken::ByAnother => (look, from) = self.look(from).await?,
+            match self.take_in(&mut look, &mut absent).await? {
+                Taken::Some => {}
+                Taken::Nothing if look.is_whole || most >= FARTHEST_LOOK => is_drained = true,
+                // Others may be behind them.
+                Taken::Nothing => {
+                    most *= 4;
+                    (look, from) = self.look(from, most).await?;
+                }
+                Taken::ByAnother => (look, from) = self.look(from, most).await?,
             }
             rounds += 1;
             if rounds > ROUNDS {
@@ -97,22 +122,28 @@ impl<'a, R: Record + Polling, A: Ambient> Reading<'a, R, A> {
         Ok(page)
     }
 
-    /// Makes stored arrivals the next entries.
-    async fn take_in(&mut self, look: &mut Look) -> Result<Taken, Unavailable> {
+    /// Makes stored arrivals the next entries, and notes those that are not stored.
+    async fn take_in(&mut self, look: &mut Look, absent: &mut HashSet<MessageId>) -> Result<Taken, Unavailable> {
         let now = self.ambient.now();
-        let arrivals = &look.arrivals[..look.arrivals.len().min(TAKEN_AT_ONCE)];
+        let unknown = look.arrivals.iter().filter(|arrival| !absent.contains(&arrival.message));
+        let arrivals: Vec<_> = unknown.take(TAKEN_AT_ONCE).copied().collect();
+        if arrivals.is_empty() {
+            return Ok(Taken::Nothing);
+        }
         let ids: Vec<_> = arrivals.iter().map(|arrival| arrival.message).collect();
         let mut found = self.record.messages_by_id(self.whose.0, &ids).await?;
         found.retain(|_, message| !message.has_expired(now));
-        let absent = arrivals.iter().filter(|arrival| !found.contains_key(&arrival.message)).copied();
+        let missing: Vec<_> = arrivals.into_iter().filter(|arrival| !found.contains_key(&arrival.message)).collect();
+        absent.extend(missing.iter().map(|arrival| arrival.message));
         // Who announced it has died since, or its message has expired.
-        let dead: Vec<_> = absent.filter(|gone| gone.expires_at <= now || gone.at.plus(COMMIT_GRACE) <= now).collect();
+        let is_dead = |gone: &Arrival| gone.expires_at <= now || gone.at.plus(COMMIT_GRACE) <= now;
+        let dead: Vec<_> = missing.into_iter().filter(is_dead).collect();
         if !dead.is_empty() {
             self.record.forget(self.whose.1, &dead).await?;
             look.arrivals.retain(|arrival| !dead.contains(arrival));
         }
         let Some(expires_at) = found.values().map(|message| message.expires_at).max() else {
-            return Ok(if dead.is_empty() { Taken::Nothing } else { Taken::Some });
+            return Ok(Taken::Some);
         };
         let mut new: Vec<_> = found.values().map(|message| (message.at, message.id)).collect();
         new.sort_unstable();

@@ -31,7 +31,11 @@ pub use recovery::{DeadSpan, Recovery, Tasks};
 pub use revocations::Revocations;
 pub use sources::Sources;
 
-use crate::{ids::Ksuid, keyring::Keyring, time::Time};
+use crate::{
+    ids::Ksuid,
+    keyring::{KeyError, Keyring},
+    time::Time,
+};
 
 /// A backing service did not do what was asked, or its answer was lost.
 #[derive(Debug, thiserror::Error)]
@@ -87,4 +91,17 @@ pub trait Ambient: Send + Sync {
 pub trait Keys: Send + Sync {
     /// A keyring that has the key of that name, if there is such a key at all; any recent keyring without a name.
     fn keyring(&self, wanted: Option<&str>) -> impl Future<Output = Result<Keyring, Unavailable>> + Send;
+
+    /// What `open` makes of a keyring; once more of one that has the key it misses: it may be newer than the cached ones.
+    fn opened<T: Send>(
+        &self,
+        open: impl Fn(&Keyring) -> Result<T, KeyError> + Send + Sync,
+    ) -> impl Future<Output = Result<Result<T, KeyError>, Unavailable>> + Send {
+        async move {
+            match open(&self.keyring(None).await?) {
+                Err(KeyError::UnknownKey(name)) => Ok(open(&self.keyring(Some(&name)).await?)),
+                done => Ok(done),
+            }
+        }
+    }
 }

@@ -23,6 +23,12 @@ pub enum Paced {
     Diagnoses(EndpointId),
     /// Diagnoses of an application's endpoints.
     DiagnosesOf(AppId),
+    /// Polls that wait, of an application's pollers.
+    Waits(AppId),
+    /// Background tasks of an application.
+    Tasks(AppId),
+    /// Counts of an endpoint's deliveries.
+    Counts(EndpointId),
 }
 
 /// What came of a reservation.

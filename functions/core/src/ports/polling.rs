@@ -34,7 +34,8 @@ pub trait Polling: Messages {
         poller: EndpointId,
         consumer: &str,
     ) -> impl Future<Output = Result<Option<Cursor>, Unavailable>> + Send;
-    /// Places a consumer's cursor; with `forward`, only if it is not beyond that place.
+    /// Places a consumer's cursor; with `forward`, only if it is not beyond that place and was not sought elsewhere: its
+    /// `after` is the same.
     fn place_cursor(
         &self,
         poller: EndpointId,

@@ -26,7 +26,7 @@ impl<D: Subscribers, L, Q, A: Ambient> Publisher<D, L, Q, A> {
         let wanted = wanted.ok_or_else(|| Problem::not_found("Application"))?;
         let application = wanted.missing(org, self.ambient.ksuid(), app)?;
         if self.directory.create_application(&application).await? == Saved::Done {
-            tracing::info!(action = "application.created", %org, app_token = false, app = %application.id, "Changed");
+            tracing::info!(action = "application.created", %org, app = %application.id, "Changed");
             return Ok(Audience { application, endpoints: Vec::new(), complete: true });
         }
         // Somebody else was faster.

@@ -21,7 +21,10 @@ pub(super) struct Held(Vec<(ClaimKey, Claim)>);
 /// What is to become of the claims of a request that did not end well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// Something may have been made: they stay without their leases, so that a repeated request need not wait for them.
+    /// Some messages were published: the key's stays without its lease, so that a repeated request need not wait for it.
+    /// Those of event ids belong to messages that are there, and nobody looks at their leases any more.
+    Partly,
+    /// Something may have been made: likewise, and those of event ids, too.
     Open,
     /// Nothing was made: they end, so that a mended request may use them.
     Refused,
@@ -34,7 +37,7 @@ impl Ending {
             (Err(Problem::Unavailable(_)), _) => Some(Self::Open),
             (Err(_), _) | (Ok(()), (0, _)) => Some(Self::Refused),
             (Ok(()), (_, 0)) => None,
-            (Ok(()), _) => Some(Self::Open),
+            (Ok(()), _) => Some(Self::Partly),
         }
     }
 }
@@ -180,10 +183,12 @@ where
 
     /// Ends the claims of a request, or their leases. Best effort: leases end by themselves.
     pub(super) async fn release(&self, held: Held, now: Time, ending: Ending) {
-        for (key, claim) in held.0 {
-            let expires_at = if ending == Ending::Open { claim.expires_at } else { now };
+        let is_over = |key: &ClaimKey| ending != Ending::Partly || matches!(key, ClaimKey::Idempotency(_));
+        let ends = held.0.into_iter().filter(|(key, _)| is_over(key)).map(async |(key, claim)| {
+            let expires_at = if ending == Ending::Refused { now } else { claim.expires_at };
             let ended = Claim { lease: now, expires_at, ..claim.clone() };
             let _ = self.ledger.claim(&key, &ended, Some(&claim), now).await;
-        }
+        });
+        stream::iter(ends.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect::<()>().await;
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     problem::Problem,
     rules::{CONTENT_TYPE, CONTENT_TYPE_LIMIT, Check, is_content_type},
     shapes::{AnyObject, Name, Uid},
+    token::{Caller, Scope},
 };
 
 /// Days a message is kept unless the producer says otherwise, and the limits of what it may say.
@@ -46,7 +47,8 @@ pub struct Draft<'a> {
     #[serde(default = "default_retention")]
     #[schemars(range(min = SHORTEST_RETENTION_DAYS, max = RETENTION_DAYS))]
     pub(super) payload_retention_period: i64,
-    /// An application to be made if the path names none; its uid is the one in the path.
+    /// An application to be made if the path names none; its uid is the one in the path. Of a token without the scope
+    /// `manage` it is ignored.
     #[serde(default, deserialize_with = "object")]
     pub(super) application: Option<ApplicationIn>,
     #[serde(default, deserialize_with = "object")]
@@ -95,6 +97,13 @@ struct Raw {
 }
 
 impl<'a> Draft<'a> {
+    /// As this caller may send it: making an application needs `manage` besides.
+    #[must_use]
+    pub fn by(self, caller: &Caller) -> Self {
+        let application = self.application.filter(|_| caller.scopes.allow(Scope::Manage));
+        Self { application, ..self }
+    }
+
     /// An event that did not come as a message.
     pub(crate) const fn new(event_type: String, event_id: Option<String>, payload: &'a RawValue) -> Self {
         Self {

@@ -12,7 +12,6 @@ use super::{
 use crate::{
     claim::{ClaimKey, fingerprint},
     ids::{MessageId, SourceId},
-    keyring::{KeyError, Sealed},
     message::Message,
     ports::{Ambient, Claims, Jobs, Keys, Messages, Outbox, Paces, Sources, Subscribers, Unavailable},
     problem::Problem,
@@ -98,7 +97,7 @@ impl<D: Sources, K: Keys, A: Ambient> Receiver<D, K, A> {
         let mut failure = None;
         let old = source.secrets.old.iter().map(|old| (&old.key, Some(old.expires_at)));
         for (sealed, expires_at) in [(&source.secrets.current, None)].into_iter().chain(old) {
-            match self.text(sealed, source.id).await? {
+            match self.keys.opened(|ring| ring.open_text(sealed, source.id)).await? {
                 Ok(text) => secrets.push(Secret { text, expires_at }),
                 Err(error) => {
                     tracing::warn!(source = %source.id, %error, "a secret does not open any more");
@@ -109,14 +108,6 @@ impl<D: Sources, K: Keys, A: Ambient> Receiver<D, K, A> {
         match failure {
             Some(error) if secrets.is_empty() => Err(Unavailable::new("opening the secrets of a source", error).into()),
             _ => Ok(Open { source, secrets }),
-        }
-    }
-
-    /// Also where it was sealed with a key newer than the cached keyring.
-    async fn text(&self, sealed: &Sealed, source: SourceId) -> Result<Result<String, KeyError>, Unavailable> {
-        match self.keys.keyring(None).await?.open_text(sealed, source) {
-            Err(KeyError::UnknownKey(name)) => Ok(self.keys.keyring(Some(&name)).await?.open_text(sealed, source)),
-            opened => Ok(opened),
         }
     }
 }

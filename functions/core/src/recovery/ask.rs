@@ -13,12 +13,17 @@ use crate::{
     find,
     ids::{Id as _, Ksuid, TaskId},
     job::Job,
+    pacing,
     page::{self, Ask, Batch, List, Page, Part},
-    ports::{Ambient, Directory, Jobs, Outbox, Recovery, Scan, Tasks},
+    ports::{Ambient, Directory, Jobs, Outbox, Paced, Paces, Recovery, Scan, Tasks},
     problem::Problem,
     time::Time,
     token::Caller,
 };
+
+/// An application begins one task in this time, and [`AHEAD`] more at once.
+const INTERVAL: Duration = Duration::from_secs(10);
+const AHEAD: u32 = 10;
 
 /// Which messages: published from `since` until `until`, which is now unless it is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -49,7 +54,7 @@ pub struct RedriveIn {
 /// Nothing is kept for longer than that.
 const OLDEST: Duration = Duration::from_hours(24 * 400);
 
-impl<D: Directory, R: Recovery + Tasks, Q: Outbox, J: Jobs, A: Ambient> Recoveries<'_, D, R, Q, J, A> {
+impl<D: Directory, R: Recovery + Tasks + Paces, Q: Outbox, J: Jobs, A: Ambient> Recoveries<'_, D, R, Q, J, A> {
     /// Begins to send an endpoint again what failed there, or what it was never sent, or to cancel what waits for it.
     /// 409 if the endpoint is disabled and something would be sent.
     pub async fn begin(
@@ -63,7 +68,7 @@ impl<D: Directory, R: Recovery + Tasks, Q: Outbox, J: Jobs, A: Ambient> Recoveri
         let app = find::application(self.directory, caller, app).await?;
         let endpoint = find::receiver(self.directory, app.id, endpoint).await?;
         if endpoint.disabled && what != What::CancelPending {
-            return Err(disabled());
+            return Err(find::endpoint_disabled());
         }
         let (since, until) = self.window(Some(wanted.since), wanted.until)?;
         let mut task = self.task_of(caller, id, app.id, what, (since, until));
@@ -79,7 +84,7 @@ impl<D: Directory, R: Recovery + Tasks, Q: Outbox, J: Jobs, A: Ambient> Recoveri
             let unknown = || Problem::invalid(&["body", "endpointId"], "there is no such endpoint");
             let found = find::endpoint_if_any(self.directory, app.id, segment).await?.ok_or_else(unknown)?;
             if found.disabled {
-                return Err(disabled());
+                return Err(find::endpoint_disabled());
             }
             endpoint = Some(found.id);
         }
@@ -141,6 +146,7 @@ impl<D: Directory, R: Recovery + Tasks, Q: Outbox, J: Jobs, A: Ambient> Recoveri
 
     /// Recorded, then queued: a repeated call finds the record, and queues the job again.
     async fn submit(&self, task: Task) -> Result<TaskOut, Problem> {
+        pacing::pass(self.record, Paced::Tasks(task.app), self.ambient.now(), INTERVAL, AHEAD).await?;
         let mut standing = task;
         if !self.record.save_task(&standing).await? {
             let found = self.record.task(&standing.org, standing.id).await?;
@@ -155,20 +161,12 @@ impl<D: Directory, R: Recovery + Tasks, Q: Outbox, J: Jobs, A: Ambient> Recoveri
     }
 }
 
-fn disabled() -> Problem {
-    Problem::refused(
-        409,
-        "endpoint_disabled",
-        "The endpoint is disabled: enable it first, then nothing is sent in vain",
-    )
-}
-
 struct Listed<'a, 'p, D, R, Q, J, A> {
     recoveries: &'a Recoveries<'p, D, R, Q, J, A>,
     caller: &'a Caller,
 }
 
-impl<D: Directory, R: Recovery + Tasks, Q: Outbox, J: Jobs, A: Ambient> List for Listed<'_, '_, D, R, Q, J, A> {
+impl<D: Directory, R: Recovery + Tasks + Paces, Q: Outbox, J: Jobs, A: Ambient> List for Listed<'_, '_, D, R, Q, J, A> {
     type Key = TaskId;
     type Row = TaskOut;
 

@@ -25,8 +25,7 @@ impl<D: Directory, R: Recovery + Tasks, Q: Outbox, J: Jobs, A: Ambient> Recoveri
         }
         let endpoint = find::receiver(self.directory, app, endpoint).await?;
         if endpoint.disabled {
-            let detail = "The endpoint is disabled: enable it first";
-            return Err(Problem::refused(409, "endpoint_disabled", detail));
+            return Err(find::endpoint_disabled());
         }
         let meant = find::meant(self.record, &message).await?;
         if !meant.has(endpoint.id) {

@@ -324,3 +324,15 @@ async fn tasks_are_their_organizations_and_disabled_endpoints_are_refused() {
     world.memory.state().endpoints.remove(&(app(), endpoint(2)));
     assert_eq!(world.work().await["status"], "failed");
 }
+
+#[tokio::test]
+async fn tasks_begin_at_a_pace() {
+    let world = World::new();
+    let mut begun = 0;
+    while world.begin(What::ReplayMissing, since()).await.is_ok() {
+        begun += 1;
+    }
+    assert_eq!((begun, world.begin(What::ReplayMissing, since()).await), (11, Err(429)));
+    world.bench.pass(Duration::from_secs(10));
+    assert!(world.begin(What::ReplayMissing, since()).await.is_ok());
+}

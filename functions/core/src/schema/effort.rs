@@ -19,6 +19,8 @@ const BYTES_A_STEP: usize = 16;
 /// Bytes of text times bytes of a compiled pattern that are looked at in one step.
 const MATCHED_A_STEP: usize = 8_192;
 
+const UNEVALUATED: [&str; 2] = ["unevaluatedProperties", "unevaluatedItems"];
+
 /// Whether it is little enough.
 pub(super) fn is_bearable(root: &Value, sizes: &Sizes, payload: &Value) -> bool {
     Count { root, sizes, left: MOST_STEPS }.hold(root, payload, 0).is_some()
@@ -46,7 +48,24 @@ impl Count<'_> {
         if let Some(found) = members.get("$ref").and_then(|reference| target(self.root, reference.as_str()?)) {
             self.hold(found, value, depth + 1)?;
         }
-        parts(members).into_iter().try_for_each(|part| self.part(members, part, value, depth + 1))
+        parts(members).into_iter().try_for_each(|part| self.part(members, part, value, depth + 1))?;
+        if UNEVALUATED.iter().any(|keyword| members.contains_key(*keyword)) {
+            self.mark(members, value, depth + 1)?;
+        }
+        Some(())
+    }
+
+    /// What `unevaluated…` asks for besides: which branches hold is found out once more, and again within each of them.
+    fn mark(&mut self, members: &Map<String, Value>, value: &Value, depth: usize) -> Option<()> {
+        let referred = members.get("$ref").and_then(|reference| target(self.root, reference.as_str()?));
+        let inside = parts(members).into_iter().filter(|part| part.applies == Applies::Itself).map(|part| part.schema);
+        referred.into_iter().chain(inside).try_for_each(|schema| {
+            self.hold(schema, value, depth)?;
+            let Value::Object(members) = schema else { return Some(()) };
+            let within = parts(members).into_iter().filter(|part| UNEVALUATED.contains(&part.keyword));
+            within.into_iter().try_for_each(|part| self.part(members, part, value, depth + 1))?;
+            self.mark(members, value, depth + 1)
+        })
     }
 
     fn part(&mut self, members: &Map<String, Value>, part: Part<'_>, value: &Value, depth: usize) -> Option<()> {

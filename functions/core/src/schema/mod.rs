@@ -24,6 +24,8 @@ use patterns::{LARGEST, Sizes};
 
 use crate::rules::json_size;
 
+/// All schemas of an event type, as JSON text in bytes.
+pub(crate) const SCHEMAS_LIMIT: usize = 262_144;
 /// Longest text about one fault, in bytes: values are quoted in it.
 const LONGEST_TEXT: usize = 300;
 /// Bytes in memory for one of JSON, about.

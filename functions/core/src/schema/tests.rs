@@ -133,6 +133,14 @@ fn chain(length: usize) -> Value {
     json!({"$ref": "#/definitions/d0", "definitions": defs})
 }
 
+/// Whether each branch holds is asked for by the one around it and, once more, by what it leaves unevaluated.
+fn branches(depth: usize) -> Value {
+    let around = |inner, _| json!({"anyOf": [inner], "unevaluatedProperties": false});
+    let mut schema = (0..depth).fold(json!({"properties": {"a": {}}}), around);
+    schema["$schema"] = json!(DRAFT_2020);
+    schema
+}
+
 fn nested(depth: usize) -> Value {
     (0..depth).fold(json!({"x": 1}), |inner, _| json!({"a": inner}))
 }
@@ -165,7 +173,13 @@ fn a_payload_that_is_laborious_to_judge_is_refused_soon() {
     let twice = json!({"properties": {"a": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}});
     let wide: Vec<_> = (0..1_000).map(|n| json!({"minimum": n})).collect();
     let unique: Vec<_> = (0..1_000).map(|_| json!({"uniqueItems": true})).collect();
+    let through_members = json!({
+        "$schema": DRAFT_2020, "unevaluatedProperties": false,
+        "anyOf": [{"properties": {"a": {"$ref": "#"}, "x": {}}}],
+    });
     for (schema, payload) in [
+        (branches(25), json!({"a": 1})),
+        (through_members, nested(100)),
         (twice, nested(100)),
         (json!({"properties": {"a": {"pattern": "[ab]*a[ab]{800}c"}}}), json!({"a": text})),
         (json!({"patternProperties": {"[ab]*a[ab]{800}c": {}}}), json!({(text): 1})),
@@ -185,6 +199,7 @@ fn what_is_large_but_ordinary_is_judged() {
         json!({"properties": {"a": {"$ref": "#"}, "x": {"type": "string"}}, "additionalProperties": {"$ref": "#"}});
     assert_eq!(faults(&tree, &nested(100)), ["a/".repeat(100) + "x"]);
     assert_eq!(faults(&doubling(8), &json!({"a": "1", "b": 2})).len(), 1);
+    assert_eq!(faults(&branches(4), &json!({"a": 1})), [""; 0]);
     for pattern in ["^(a|b)+$", "^((ab)*)*$", "(b|a)*c?$", "^[A-Za-z0-9+/=]*$"] {
         assert_eq!(
             faults(&json!({"properties": {"a": {"pattern": pattern}}}), &json!({"a": text})),

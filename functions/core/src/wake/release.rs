@@ -76,7 +76,9 @@ impl<P: Parking, Q: Outbox, A: Ambient> Waker<P, Q, A> {
             let leases = chunk.iter().map(|key| self.parking.release(*key, now.plus(LEASE)));
             let taken = collected(join_all(leases).await)?;
             let nth = u32::try_from(nth * CHUNK).unwrap_or(u32::MAX);
-            let delay = (Duration::from_secs(1) / self.releases_per_second.max(1)).saturating_mul(nth).min(LOOK);
+            let turn = (Duration::from_secs(1) / self.releases_per_second.max(1)).saturating_mul(nth).min(LOOK);
+            // What it took to come here is part of it: otherwise the last ones come beside the next look's.
+            let delay = self.ambient.now().until(now.plus(turn));
             total.add(self.wake(taken.into_iter().map(|delivery| (delivery, delay)).collect(), now).await?);
         }
         Ok(total)

@@ -1,3 +1,4 @@
+use aws_sdk_dynamodb::types::AttributeValue;
 use postrider_core::{
     blob,
     delivery::{Delivery, Reason, State},
@@ -20,6 +21,9 @@ const FAILED: &str = "f";
 pub(crate) const HELD: &str = "h";
 const UNCONFIRMED: &str = "u";
 const CANCELED: &str = "c";
+
+/// Its presence tells without the log that nothing was tried.
+pub(in crate::ledger) const UNTRIED: &str = "untried";
 
 /// The sort key of an endpoint's valve.
 pub(crate) const VALVE: &str = "valve";
@@ -57,6 +61,9 @@ pub(in crate::ledger) fn delivery_item(delivery: &Delivery) -> Item {
     }
     set_expires(&mut item, delivery.expires_at);
     set_state(&mut item, delivery);
+    if !delivery.was_attempted() {
+        item.insert(UNTRIED.to_owned(), AttributeValue::Bool(true));
+    }
     let log = serde_json::to_vec(&delivery.attempts).unwrap_or_default();
     let beside = size(&item) + "log".len();
     item.insert("log".to_owned(), bytes(blob::pack(&log, beside)));
@@ -141,8 +148,7 @@ fn due(item: &Item) -> Result<Time, BadItem> {
 
 /// Reads of a delivery what is counted.
 pub(in crate::ledger) fn progress_from(item: &Item) -> Result<Progress, BadItem> {
-    let (tries, round): (u32, u32) = (item.number("tries")?, item.number("round")?);
-    Ok(Progress { state: state(item)?, attempted: tries > 0 || round > 0, expires_at: expires(item)? })
+    Ok(Progress { state: state(item)?, attempted: !item.contains_key(UNTRIED), expires_at: expires(item)? })
 }
 
 /// Which delivery an item, or its entry in the index, is of.

@@ -13,8 +13,8 @@ use postrider_core::{
 
 pub(super) use claim::{claim_from, claim_item, claim_place};
 pub(super) use delivery::{
-    HELD, LANE, STATE, SUCCEEDED, VALVE, WAITING, attempt_from, attempt_item, code_of, dead_lane, delivery_from,
-    delivery_item, due_from, key_from, lane_of, progress_from, valve_from,
+    HELD, LANE, STATE, SUCCEEDED, UNTRIED, VALVE, WAITING, attempt_from, attempt_item, code_of, dead_lane,
+    delivery_from, delivery_item, due_from, key_from, lane_of, progress_from, valve_from,
 };
 pub(super) use message::{ALSO, EXPUNGED, message_from, message_item};
 pub(super) use page::{page_from, page_item, page_prefix};

@@ -11,6 +11,8 @@
 //!
 //! What it lets do is what its `scope` (or `scp`) says, each name after the prefix; without any, nothing.
 
+use std::borrow::Cow;
+
 use jsonwebtoken::Algorithm;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Number, Value};
@@ -111,6 +113,16 @@ impl<'de> Deserialize<'de> for NumericDate {
     }
 }
 
+impl Claims {
+    /// A claim that the operator has named. Those that have a meaning of their own are not among the others.
+    fn named(&self, name: &str) -> Option<Cow<'_, Value>> {
+        if name == "sub" {
+            return Some(Cow::Owned(Value::String(self.sub.clone())));
+        }
+        self.others.get(name).map(Cow::Borrowed)
+    }
+}
+
 impl OneOrMany {
     fn iter(&self) -> impl Iterator<Item = &str> {
         let all = match self {
@@ -194,12 +206,12 @@ impl Trust {
             Organization::Fixed(org) => return Ok(org.clone()),
             Organization::Claim(name) => name,
         };
-        let org = claims.others.get(name).and_then(Value::as_str).and_then(|org| org.parse().ok());
+        let org = claims.named(name).and_then(|org| org.as_str()?.parse().ok());
         org.ok_or_else(|| unauthenticated("The token does not name an organization (org_…)"))
     }
 
     fn application(&self, claims: &Claims) -> Result<Option<AppId>, Problem> {
-        let Some(value) = self.application_claim.as_ref().and_then(|name| claims.others.get(name)) else {
+        let Some(value) = self.application_claim.as_ref().and_then(|name| claims.named(name)) else {
             return Ok(None);
         };
         // Never more rights because a name is wrong.

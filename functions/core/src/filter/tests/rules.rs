@@ -56,6 +56,9 @@ fn what_breaks_a_rule_is_named_by_its_place() {
 
 #[test]
 fn it_is_bounded() {
+    let operators = |count: usize| json!({"a": [{"anything-but": {"equals-ignore-case": vec!["x"; count]}}]});
+    assert!(matches(&operators(OPERATORS - 1), &json!({"a": "y"})));
+    assert_eq!(misfit(&operators(OPERATORS)).path.join("."), "a.0.anything-but.equals-ignore-case.99");
     let deep = |levels: usize| (1..levels).fold(json!({"a": [1]}), |inner, _| json!({ "a": inner }));
     assert!(matches(&deep(DEPTH), &(0..DEPTH).fold(json!(1), |inner, _| json!({ "a": inner }))));
     assert_eq!(misfit(&deep(DEPTH + 1)).path.len(), DEPTH);

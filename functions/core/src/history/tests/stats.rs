@@ -24,8 +24,8 @@ fn code(problem: &Problem) -> &'static str {
 /// A delivery of a message of that second; attempted or not.
 fn delivered(world: &World, secs: u32, state: State, attempted: bool) {
     let (id, to) = (MessageId::from_ksuid(ksuid(secs, 1)), endpoint(7));
-    world.record(id, to, state, Vec::new());
-    world.memory.state().deliveries.get_mut(&(to, id)).expect("recorded").tries = u32::from(attempted);
+    let attempts = attempted.then(|| attempt(AttemptId::new(NOW, [1; 11], to), 500));
+    world.record(id, to, state, attempts.into_iter().collect());
 }
 
 #[test]

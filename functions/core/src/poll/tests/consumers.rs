@@ -79,3 +79,18 @@ async fn seeking_places_a_consumer_before_the_messages_of_a_time() {
     }
     assert_eq!(page.numbers, [9_999]);
 }
+
+#[tokio::test]
+async fn a_poll_that_began_before_a_seek_does_not_undo_it() {
+    let world = World::new();
+    world.publish_all(0..10).await;
+    let page = world.consume("c", None, 5).await;
+    let standing = world.memory.cursor(world.endpoint, "c").await.expect("read");
+    let begun = standing.unwrap_or(Cursor { position: Position::default(), after: None });
+    let to = SeekIn { after: Time::from_secs(0) };
+    world.poller().seek(&world.caller, "app", "ep", "c", to).await.expect("placed");
+    let acknowledged = Cursor { position: page.iterator.parse().expect("an iterator"), ..begun };
+    let now = world.bench.now();
+    world.memory.place_cursor(world.endpoint, "c", &acknowledged, true, now).await.expect("placed, or not");
+    assert_eq!(world.consume("c", None, 250).await.numbers, (0..10).collect::<Vec<_>>());
+}

@@ -66,6 +66,18 @@ async fn hundreds_of_dead_announcements_hide_nothing() {
 }
 
 #[tokio::test]
+async fn a_batch_that_is_announced_and_not_stored_yet_does_not_hold_up_what_comes_behind_it() {
+    let world = World::new();
+    for n in 0..100 {
+        let stalled = world.message(n);
+        world.announce(&stalled).await;
+    }
+    world.publish_all(1_000..1_003).await;
+    let page = world.poll(None, 10).await;
+    assert_eq!((page.numbers.as_slice(), page.done), (&[1_000, 1_001, 1_002][..], true));
+}
+
+#[tokio::test]
 async fn of_polls_at_once_one_takes_in_and_the_others_read_again() {
     for (behind, more) in (0..4).flat_map(|behind| (1..60).step_by(19).map(move |more| (behind, more))) {
         let world = World::new();

@@ -192,3 +192,22 @@ async fn a_poll_that_waits_ends_with_the_first_message_or_its_time() {
     let (page, waited) = wait(20).await;
     assert_eq!((page.numbers, waited), (vec![1], Duration::ZERO));
 }
+
+#[tokio::test]
+async fn of_an_application_s_polls_not_all_may_wait_and_none_that_finds_something_has_to() {
+    let world = World::new();
+    let poll = async |wait| {
+        let ask = PollIn::new(None, Some(wait), None, MessageFilter::default()).expect("valid");
+        world.poller().poll(&world.caller, "app", "ep", ask).await.map(drop).map_err(|problem| problem.status())
+    };
+    let reserve = || {
+        let of = Paced::Waits(world.app);
+        pacing::pass(&world.memory, of, world.bench.now(), WAIT_INTERVAL, WAITS_AHEAD)
+    };
+    for nth in 0..=WAITS_AHEAD {
+        assert!(reserve().await.is_ok(), "{nth}");
+    }
+    assert_eq!((poll(20).await, poll(0).await), (Err(429), Ok(())));
+    world.publish(1).await;
+    assert_eq!(poll(20).await, Ok(()));
+}
