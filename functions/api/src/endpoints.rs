@@ -241,16 +241,16 @@ async fn rotate<P: Parts>(State(api): Shared<P>, Path((app, endpoint)): Names, c
 
 async fn send_example<P: Parts>(State(api): Shared<P>, Path((app, endpoint)): Names, call: Call) -> Outcome {
     let body: ExampleIn = call.json()?;
-    let mut sent = None;
+    let mut shown = None;
     let send = async |id| {
         let message = api.examples().send(&call.caller, id, &app, &endpoint, &body).await?;
         // What is remembered for a repeated call holds no content, which can be expunged.
         let remembered = json(200, &message_out(&message, false));
-        sent = Some(message);
+        shown = Some(message);
         remembered
     };
     let reply = call.once(&api, send).await?;
-    sent.map_or(Ok(reply), |message| ok(&message_out(&message, true)))
+    shown.map_or(Ok(reply), |message| ok(&message_out(&message, true)))
 }
 
 async fn stats<P: Parts>(State(api): Shared<P>, Path((app, endpoint)): Names, call: Call) -> Outcome {

@@ -70,10 +70,8 @@ pub trait Parts: Send + Sync + 'static {
     type Ambient: Ambient + 'static;
     /// Requests to the servers of customers.
     type Sender: Sender + Prober + 'static;
-    /// The queue of jobs.
-    type Jobs: Jobs + 'static;
-    /// The delivery queues.
-    type Outbox: Outbox + 'static;
+    /// The delivery queues, and the queue of jobs.
+    type Queues: Outbox + Jobs + 'static;
     /// Gets the keys of an issuer of tokens.
     type Fetcher: Fetcher + 'static;
 }
@@ -91,10 +89,8 @@ pub struct Api<P: Parts> {
     pub ambient: P::Ambient,
     /// Asks receivers for their consent, and tries endpoints.
     pub sender: P::Sender,
-    /// Takes operational webhooks.
-    pub jobs: P::Jobs,
-    /// Takes deliveries.
-    pub outbox: P::Outbox,
+    /// Take deliveries, operational webhooks, tasks and erasures.
+    pub queues: P::Queues,
     /// Whether endpoints may use `http`: where networks are allow-listed.
     pub plain_http: bool,
     /// As whom receivers are asked for their consent.
@@ -115,19 +111,13 @@ type ManagerOn<'a, P> = Manager<
     <P as Parts>::Keys,
     <P as Parts>::Ambient,
     <P as Parts>::Sender,
-    <P as Parts>::Jobs,
+    <P as Parts>::Queues,
 >;
 
 type AccessOn<'a, P> =
     Access<'a, <P as Parts>::Directory, <P as Parts>::Record, <P as Parts>::Keys, <P as Parts>::Fetcher>;
-type RecoveriesOn<'a, P> = Recoveries<
-    'a,
-    <P as Parts>::Directory,
-    <P as Parts>::Record,
-    <P as Parts>::Outbox,
-    <P as Parts>::Jobs,
-    <P as Parts>::Ambient,
->;
+type RecoveriesOn<'a, P> =
+    Recoveries<'a, <P as Parts>::Directory, <P as Parts>::Record, <P as Parts>::Queues, <P as Parts>::Ambient>;
 
 type DoctorOn<'a, P> = Doctor<
     'a,
@@ -148,7 +138,7 @@ impl<P: Parts> Api<P> {
             keys: &self.keys,
             ambient: &self.ambient,
             sender: &self.sender,
-            jobs: &self.jobs,
+            jobs: &self.queues,
             plain_http: self.plain_http,
             origin: &self.origin,
         }
@@ -180,26 +170,26 @@ impl<P: Parts> Api<P> {
     }
 
     fn recoveries(&self) -> RecoveriesOn<'_, P> {
-        let (directory, record, queue, jobs) = (&self.directory, &self.record, &self.outbox, &self.jobs);
-        Recoveries { directory, record, queue, jobs, ambient: &self.ambient }
+        let (directory, record, queues) = (&self.directory, &self.record, &self.queues);
+        Recoveries { directory, record, queues, ambient: &self.ambient }
     }
 
     fn poller(&self) -> Poller<'_, P::Directory, P::Record, P::Ambient> {
         Poller { directory: &self.directory, record: &self.record, ambient: &self.ambient }
     }
 
-    fn expunger(&self) -> Expunger<'_, P::Directory, P::Record, P::Jobs, P::Ambient> {
-        let (directory, record, jobs, ambient) = (&self.directory, &self.record, &self.jobs, &self.ambient);
+    fn expunger(&self) -> Expunger<'_, P::Directory, P::Record, P::Queues, P::Ambient> {
+        let (directory, record, jobs, ambient) = (&self.directory, &self.record, &self.queues, &self.ambient);
         Expunger { directory, record, jobs, ambient }
     }
 
-    fn confirmer(&self) -> Confirmer<'_, P::Directory, P::Record, P::Keys, P::Jobs> {
-        let (directory, record, keys, jobs) = (&self.directory, &self.record, &self.keys, &self.jobs);
+    fn confirmer(&self) -> Confirmer<'_, P::Directory, P::Record, P::Keys, P::Queues> {
+        let (directory, record, keys, jobs) = (&self.directory, &self.record, &self.keys, &self.queues);
         Confirmer { directory, record, keys, jobs, now: self.ambient.now() }
     }
 
-    fn examples(&self) -> Examples<'_, P::Directory, P::Record, P::Outbox> {
-        Examples { directory: &self.directory, messages: &self.record, outbox: &self.outbox }
+    fn examples(&self) -> Examples<'_, P::Directory, P::Record, P::Queues> {
+        Examples { directory: &self.directory, messages: &self.record, outbox: &self.queues }
     }
 
     /// Answers requests.

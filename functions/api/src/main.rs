@@ -19,15 +19,13 @@ async fn main() -> Result<(), lambda_http::Error> {
     let sender = Arc::new(Egress::new(policy, extra_roots)?);
     let issuer = settings.trust.map(|trust| Issuer::new(trust, Arc::clone(&sender)));
     let aws = Aws::connect().await;
-    let queues = aws.queues(settings.queues);
     let api = Api::<OnAws> {
         directory: aws.config_table(&settings.config_table),
         record: aws.ledger(&settings.ledger_table, &settings.config_table),
         keys: aws.keys(&settings.keyring),
         ambient: System,
         sender,
-        jobs: queues.clone(),
-        outbox: queues,
+        queues: aws.queues(settings.queues),
         plain_http: !settings.allowed_networks.trim().is_empty(),
         origin: settings.consent_origin,
         url: settings.api_url.clone(),

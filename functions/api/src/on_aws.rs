@@ -17,7 +17,6 @@ impl Parts for OnAws {
     type Keys = SecretKeys;
     type Ambient = System;
     type Sender = Arc<Egress>;
-    type Jobs = Queues;
-    type Outbox = Queues;
+    type Queues = Queues;
     type Fetcher = Arc<Egress>;
 }

@@ -28,8 +28,7 @@ impl Parts for InMemory {
     type Keys = Keyring;
     type Ambient = Bench;
     type Sender = Consenting;
-    type Jobs = Memory;
-    type Outbox = Memory;
+    type Queues = Memory;
     type Fetcher = Offline;
 }
 
@@ -95,7 +94,7 @@ fn minted(caller: &Caller, number: u8) -> String {
 impl Client {
     fn new() -> Self {
         let (directory, record, keys, ambient) = (Memory::default(), Memory::default(), ring(), Bench::at(NOW));
-        let (sender, jobs, outbox, origin) = (Consenting, Memory::default(), Memory::default(), "postrider".to_owned());
+        let (sender, queues, origin) = (Consenting, Memory::default(), "postrider".to_owned());
         let (door, portal_url) = (Door::new(None), "https://portal.example/".to_owned());
         let compose = compose::Settings {
             user_agent: "Postrider".to_owned(),
@@ -109,8 +108,7 @@ impl Client {
             keys,
             ambient,
             sender,
-            jobs,
-            outbox,
+            queues,
             plain_http: false,
             origin,
             url: "https://api.example".to_owned(),

@@ -23,6 +23,9 @@ pub fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
+/// What [`is_name`] asks for.
+pub const NAME_RULE: &str = "must be 1 to 256 characters of A-Z a-z 0-9 - _ .";
+
 /// The name of a header (RFC 9110, section 5.1), of at most [`NAME_LIMIT`] characters.
 pub fn is_header_name(text: &str) -> bool {
     is_token(text) && text.len() <= NAME_LIMIT
@@ -65,7 +68,7 @@ impl Check {
     /// A name, at `body.<field>`.
     pub fn name(&mut self, field: &str, text: &str) {
         if !is_name(text) {
-            self.fail(&["body", field], "must be 1 to 256 characters of A-Z a-z 0-9 - _ .");
+            self.fail(&["body", field], NAME_RULE);
         }
     }
 

@@ -3,7 +3,7 @@
 use postrider_core::{
     page::{Ask, Key},
     problem::Problem,
-    rules::is_name,
+    rules::{NAME_RULE, is_name},
     time::Time,
 };
 
@@ -68,9 +68,7 @@ impl Query {
     /// A name that may be given once.
     pub fn name(&self, name: &str) -> Result<Option<String>, Problem> {
         match self.one(name)? {
-            Some(text) if !is_name(text) => {
-                Err(Problem::invalid(&["query", name], "must be 1 to 256 characters of A-Z a-z 0-9 - _ ."))
-            }
+            Some(text) if !is_name(text) => Err(Problem::invalid(&["query", name], NAME_RULE)),
             text => Ok(text.map(str::to_owned)),
         }
     }

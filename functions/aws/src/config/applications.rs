@@ -1,7 +1,5 @@
 //! Applications.
 
-use std::collections::HashMap;
-
 use postrider_core::{
     entity::{Application, Endpoint},
     ids::{AppId, EndpointId, OrgId},
@@ -10,11 +8,9 @@ use postrider_core::{
 
 use super::{
     ConfigTable,
-    rows::{Over, Owner, at_rev, document, is_gone, only, row, save},
+    rows::{Over, Owner, at_rev, document, is_gone, listed, only, row, save},
 };
-use crate::dynamo::{
-    BadItem, Cancelled, Fields as _, Item, Place, Range, Role, Write, batch_get, keyed, number, readable, transact,
-};
+use crate::dynamo::{BadItem, Cancelled, Fields as _, Item, Range, Role, Write, keyed, number, transact};
 
 /// The sort key of an application's row.
 pub(crate) const APPLICATION: &str = "app";
@@ -77,28 +73,8 @@ impl ConfigTable {
     }
 
     pub(super) async fn list_applications(&self, org: &OrgId, scan: &Scan) -> Result<Vec<Application>, Unavailable> {
-        let (mut found, mut after) = (Vec::new(), scan.after.clone());
-        // More than once only where an application was deleted between the two reads.
-        while found.len() < scan.limit {
-            let range = Range::prefixed(org, "app_", scan.ascending).after(after);
-            let wanted = scan.limit - found.len();
-            let ids = self.table.list(&range, wanted, |item| item.parsed::<AppId>("sk")).await?;
-            let mut standing = self.applications_by_id(&ids).await?;
-            found.extend(ids.iter().filter_map(|id| standing.remove(id)));
-            if ids.len() < wanted {
-                break;
-            }
-            after = ids.last().map(ToString::to_string);
-        }
-        Ok(found)
-    }
-
-    async fn applications_by_id(&self, ids: &[AppId]) -> Result<HashMap<AppId, Application>, Unavailable> {
-        let place = |id: &AppId| -> Place<'_> { (&self.table.name, id.to_string(), APPLICATION.to_owned()) };
-        let items = batch_get(&self.table.client, &ids.iter().map(place).collect()).await?;
-        let alive = items.values().flatten().filter(|item| !is_gone(item));
-        let found = alive.filter_map(|item| readable(item, document::<Application>));
-        Ok(found.map(|application| (application.id, application)).collect())
+        let rows = (org, "app_", APPLICATION);
+        listed(&self.table, rows, scan, |application: &Application| application.id).await
     }
 
     pub(super) async fn put_application(

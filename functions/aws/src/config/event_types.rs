@@ -1,12 +1,10 @@
 //! Event types.
 
 use postrider_core::{
-    entity::{EventType, EventTypeName, Validation},
+    entity::{EventType, EventTypeName},
     ids::OrgId,
     ports::{Saved, Scan, Unavailable},
-    time::Time,
 };
-use serde::Deserialize;
 
 use super::{
     ConfigTable,
@@ -16,38 +14,9 @@ use crate::dynamo::{BadItem, Item, Place, Range, batch_get, readable};
 
 const PREFIX: &str = "type#";
 
-/// An event type without its schemas, which are not even read: a page of them may be larger than the function's memory.
-#[derive(Deserialize)]
-struct Outline {
-    name: String,
-    description: String,
-    #[serde(default)]
-    archived: bool,
-    #[serde(default)]
-    deprecated: bool,
-    #[serde(default)]
-    validation: Option<Validation>,
-    #[serde(default)]
-    feature_flag: Option<String>,
-    created_at: Time,
-    updated_at: Time,
-    rev: u64,
-}
-
+/// Without its schemas: all of a page's may be larger than the function's memory.
 fn outline(item: &Item) -> Result<EventType, BadItem> {
-    let outline: Outline = document(item)?;
-    Ok(EventType {
-        name: outline.name,
-        description: outline.description,
-        archived: outline.archived,
-        deprecated: outline.deprecated,
-        schemas: None,
-        validation: outline.validation,
-        feature_flag: outline.feature_flag,
-        created_at: outline.created_at,
-        updated_at: outline.updated_at,
-        rev: outline.rev,
-    })
+    Ok(EventType { schemas: None, ..document(item)? })
 }
 
 fn sort_key(name: &str) -> String {

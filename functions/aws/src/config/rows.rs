@@ -1,12 +1,13 @@
 //! Rows with a document, a revision and perhaps a uid of their own: how they are read, and how they are written once.
 
-use std::{fmt::Display, str::FromStr};
+use std::{collections::HashMap, fmt::Display, hash::Hash, str::FromStr};
 
-use postrider_core::ports::{Saved, Unavailable};
+use postrider_core::ports::{Saved, Scan, Unavailable};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::dynamo::{
-    BadItem, Cancelled, Condition, Fields as _, Item, Put, Role, Table, Write, keyed, number, text, transact,
+    BadItem, Cancelled, Condition, Fields as _, Item, Place, Put, Range, Role, Table, Write, batch_get, keyed, number,
+    readable, text, transact,
 };
 
 /// A row with the document of a thing.
@@ -47,6 +48,37 @@ pub(super) async fn id_of_uid<I: FromStr>(
 ) -> Result<Option<I>, Unavailable> {
     let Some(item) = table.get(pk, format!("uid#{uid}")).await? else { return Ok(None) };
     item.parsed("id").map(Some).map_err(|error| Unavailable::new("reading a uid", error))
+}
+
+/// Things by the ids that stand in a list, each in a row of its own under the sort key `sk`.
+pub(super) async fn listed<I, T>(
+    table: &Table,
+    (list, prefix, sk): (impl Display, &str, &str),
+    scan: &Scan,
+    id_of: impl Fn(&T) -> I,
+) -> Result<Vec<T>, Unavailable>
+where
+    I: FromStr + Display + Eq + Hash,
+    T: DeserializeOwned,
+{
+    let (mut found, mut after) = (Vec::new(), scan.after.clone());
+    // More than once only where something was deleted between the two reads.
+    while found.len() < scan.limit {
+        let range = Range::prefixed(&list, prefix, scan.ascending).after(after);
+        let wanted = scan.limit - found.len();
+        let ids = table.list(&range, wanted, |item| item.parsed::<I>("sk")).await?;
+        let places = ids.iter().map(|id| -> Place<'_> { (&table.name, id.to_string(), sk.to_owned()) });
+        let items = batch_get(&table.client, &places.collect()).await?;
+        let alive = items.values().flatten().filter(|item| !is_gone(item));
+        let standing = alive.filter_map(|item| readable(item, document::<T>));
+        let mut standing: HashMap<I, T> = standing.map(|thing| (id_of(&thing), thing)).collect();
+        found.extend(ids.iter().filter_map(|id| standing.remove(id)));
+        if ids.len() < wanted {
+            break;
+        }
+        after = ids.last().map(ToString::to_string);
+    }
+    Ok(found)
 }
 
 /// Whose uid: the partition in which it is unique, and the id it stands for.

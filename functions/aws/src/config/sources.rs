@@ -1,7 +1,5 @@
 //! Sources.
 
-use std::collections::HashMap;
-
 use postrider_core::{
     ids::{OrgId, SourceId},
     ports::{Saved, Scan, Sources, Unavailable},
@@ -10,9 +8,9 @@ use postrider_core::{
 
 use super::{
     ConfigTable,
-    rows::{Over, Owner, at_rev, document, id_of_uid, only, row, save},
+    rows::{Over, Owner, at_rev, id_of_uid, listed, only, row, save},
 };
-use crate::dynamo::{Fields as _, Place, Range, Role, Write, batch_get, keyed, readable, transact};
+use crate::dynamo::{Role, Write, keyed, transact};
 
 /// The sort key of a source's row.
 const SOURCE: &str = "source";
@@ -36,20 +34,7 @@ impl Sources for ConfigTable {
     }
 
     async fn sources(&self, org: &OrgId, scan: &Scan) -> Result<Vec<Source>, Unavailable> {
-        let (mut found, mut after) = (Vec::new(), scan.after.clone());
-        // More than once only where a source was deleted between the two reads.
-        while found.len() < scan.limit {
-            let range = Range::prefixed(list(org), "src_", scan.ascending).after(after);
-            let wanted = scan.limit - found.len();
-            let ids = self.table.list(&range, wanted, |item| item.parsed::<SourceId>("sk")).await?;
-            let mut standing = self.sources_by_id(&ids).await?;
-            found.extend(ids.iter().filter_map(|id| standing.remove(id)));
-            if ids.len() < wanted {
-                break;
-            }
-            after = ids.last().map(ToString::to_string);
-        }
-        Ok(found)
+        listed(&self.table, (list(org), "src_", SOURCE), scan, |source: &Source| source.id).await
     }
 
     async fn save_source(&self, new: &Source, old: Option<&Source>) -> Result<Saved, Unavailable> {
@@ -69,14 +54,5 @@ impl Sources for ConfigTable {
         writes.extend(old.uid.as_deref().map(|uid| owner(old).give_back(uid)));
         let outcome = transact(&self.table, writes).await?;
         Ok(if outcome.is_ok() { Saved::Done } else { Saved::Stale })
-    }
-}
-
-impl ConfigTable {
-    async fn sources_by_id(&self, ids: &[SourceId]) -> Result<HashMap<SourceId, Source>, Unavailable> {
-        let place = |id: &SourceId| -> Place<'_> { (&self.table.name, id.to_string(), SOURCE.to_owned()) };
-        let items = batch_get(&self.table.client, &ids.iter().map(place).collect()).await?;
-        let found = items.values().flatten().filter_map(|item| readable(item, document::<Source>));
-        Ok(found.map(|source| (source.id, source)).collect())
     }
 }

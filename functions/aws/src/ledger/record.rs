@@ -29,10 +29,6 @@ impl Record for Ledger {
         self.table.list(&within::<MessageId>(app, span), span.limit, message_from).await
     }
 
-    async fn messages_by_id(&self, app: AppId, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>, Unavailable> {
-        self.messages_of(ids.iter().map(|id| (app, *id))).await
-    }
-
     async fn deliveries(&self, endpoint: EndpointId, span: &Span) -> Result<Vec<Delivery>, Unavailable> {
         self.table.list(&within::<MessageId>(endpoint, span), span.limit, delivery_from).await
     }

@@ -167,8 +167,7 @@ impl<R: Record> OfEndpoint<'_, R> {
                 found.iter().zip(&meant).filter(|(_, meant)| **meant).map(|((d, _), _)| d.message).collect();
             ids.sort_unstable();
             ids.dedup();
-            let messages =
-                if ids.is_empty() { HashMap::new() } else { self.record.messages_by_id(self.app, &ids).await? };
+            let messages = if ids.is_empty() { HashMap::new() } else { self.record.stored(self.app, &ids).await? };
             for ((delivery, _), meant) in found.iter().zip(&mut meant) {
                 *meant &= messages.get(&delivery.message).is_some_and(|message| filter.passes(message));
             }

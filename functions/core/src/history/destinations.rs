@@ -97,7 +97,7 @@ impl<R: Record> List for Tried<'_, R> {
         let deliveries = self.record.deliveries(self.endpoint, &span).await?;
         let meant = deliveries.iter().filter(|delivery| self.is_meant(delivery));
         let ids: Vec<_> = meant.map(|delivery| delivery.message).collect();
-        let messages = if ids.is_empty() { HashMap::new() } else { self.record.messages_by_id(self.app, &ids).await? };
+        let messages = if ids.is_empty() { HashMap::new() } else { self.record.stored(self.app, &ids).await? };
         let row = |delivery: &Delivery| (delivery.message, self.row(delivery, messages.get(&delivery.message)));
         Ok(Batch::of(deliveries.iter().map(row).collect(), part.limit))
     }

@@ -13,7 +13,7 @@ use crate::{
     page::{self, Ask, Batch, List, Page, Part},
     ports::{Ambient, Directory, Jobs, Keys, Scan},
     problem::Problem,
-    rules::is_name,
+    rules::{NAME_RULE, is_name},
     token::Caller,
 };
 
@@ -102,8 +102,7 @@ impl<D: Directory, K: Keys, A: Ambient, S: Sender, J: Jobs> Manager<'_, D, K, A,
         caller.must_be_organization()?;
         body.check()?;
         if !is_name(name) {
-            let rule = "must be 1 to 256 characters of A-Z a-z 0-9 - _ .";
-            return Err(Problem::invalid(&["path", "event_type_name"], rule));
+            return Err(Problem::invalid(&["path", "event_type_name"], NAME_RULE));
         }
         for _ in 0..TRIES {
             let old = self.directory.event_type(&caller.org, name).await?;

@@ -12,7 +12,7 @@ use crate::{
     ids::{Id as _, SourceId},
     problem::{Problem, from_member},
     receive::{ApiKey, EventTypes, Jwt, Kind, Preset, SECRET_LIMIT, Signed},
-    rules::{Check, is_name, json_size},
+    rules::{Check, NAME_RULE, is_name, json_size},
     shapes::{MetadataShape, Name, Text, Uid},
     source::Source,
 };
@@ -144,7 +144,7 @@ impl SourceIn {
         }
         for (from, to) in self.event_types.iter().flatten() {
             if !is_name(to) {
-                check.fail(&["body", "eventTypes", from], "must be 1 to 256 characters of A-Z a-z 0-9 - _ .");
+                check.fail(&["body", "eventTypes", from], NAME_RULE);
             }
         }
         if json_size(&self.event_types) > NAMES_LIMIT {

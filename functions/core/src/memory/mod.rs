@@ -223,7 +223,8 @@ impl Messages for Memory {
     }
 
     async fn stored(&self, app: AppId, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>, Unavailable> {
-        self.messages_by_id(app, ids).await
+        let state = self.state();
+        Ok(ids.iter().filter_map(|id| Some((*id, state.messages.get(&(app, *id))?.clone()))).collect())
     }
 
     async fn message(&self, app: AppId, id: MessageId) -> Result<Option<Message>, Unavailable> {
@@ -236,11 +237,6 @@ impl Record for Memory {
         let state = self.state();
         let all = state.messages.iter().filter(|((of, _), _)| *of == app);
         Ok(select(all.map(|((_, id), message)| (id.ksuid(), message.clone())), span))
-    }
-
-    async fn messages_by_id(&self, app: AppId, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>, Unavailable> {
-        let state = self.state();
-        Ok(ids.iter().filter_map(|id| Some((*id, state.messages.get(&(app, *id))?.clone()))).collect())
     }
 
     async fn deliveries(&self, endpoint: EndpointId, span: &Span) -> Result<Vec<Delivery>, Unavailable> {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 pub use yaml::from_yaml;
 
 use crate::{
-    rules::{is_name, json_size},
+    rules::{NAME_RULE, is_name, json_size},
     schema::{Fault, example},
 };
 use bundle::{Bundle, Dialect};
@@ -74,7 +74,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn webhook(&self, section: &'static str, name: &str, item: &'a Value) -> Result<Webhook, Fault> {
         if !is_name(name) {
-            return Err(at(&[section, name], "must be 1 to 256 characters of A-Z a-z 0-9 - _ ."));
+            return Err(at(&[section, name], NAME_RULE));
         }
         let path = [section, name];
         let item = self.resolved(item, &path)?;

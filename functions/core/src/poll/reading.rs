@@ -131,7 +131,7 @@ impl<'a, R: Record + Polling, A: Ambient> Reading<'a, R, A> {
             return Ok(Taken::Nothing);
         }
         let ids: Vec<_> = arrivals.iter().map(|arrival| arrival.message).collect();
-        let mut found = self.record.messages_by_id(self.whose.0, &ids).await?;
+        let mut found = self.record.stored(self.whose.0, &ids).await?;
         found.retain(|_, message| !message.has_expired(now));
         let missing: Vec<_> = arrivals.into_iter().filter(|arrival| !found.contains_key(&arrival.message)).collect();
         absent.extend(missing.iter().map(|arrival| arrival.message));
@@ -189,7 +189,7 @@ impl<'a, R: Record + Polling, A: Ambient> Reading<'a, R, A> {
     async fn read(&mut self, mut ids: Vec<MessageId>) -> Result<(), Unavailable> {
         ids.retain(|id| !self.known.contains_key(id));
         if !ids.is_empty() {
-            self.known.extend(self.record.messages_by_id(self.whose.0, &ids).await?);
+            self.known.extend(self.record.stored(self.whose.0, &ids).await?);
         }
         Ok(())
     }

@@ -37,12 +37,6 @@ pub struct Span {
 pub trait Record: Messages + Claims + FanOuts {
     /// An application's messages by id, even expired ones.
     fn messages(&self, app: AppId, span: &Span) -> impl Future<Output = Result<Vec<Message>, Unavailable>> + Send;
-    /// Those of the messages that exist, even expired ones.
-    fn messages_by_id(
-        &self,
-        app: AppId,
-        ids: &[MessageId],
-    ) -> impl Future<Output = Result<HashMap<MessageId, Message>, Unavailable>> + Send;
     /// An endpoint's deliveries by message id.
     fn deliveries(
         &self,

@@ -54,7 +54,7 @@ pub struct RedriveIn {
 /// Nothing is kept for longer than that.
 const OLDEST: Duration = Duration::from_hours(24 * 400);
 
-impl<D: Directory, R: Recovery + Tasks + Paces, Q: Outbox, J: Jobs, A: Ambient> Recoveries<'_, D, R, Q, J, A> {
+impl<D: Directory, R: Recovery + Tasks + Paces, Q: Outbox + Jobs, A: Ambient> Recoveries<'_, D, R, Q, A> {
     /// Begins to send an endpoint again what failed there, or what it was never sent, or to cancel what waits for it.
     /// 409 if the endpoint is disabled and something would be sent.
     pub async fn begin(
@@ -154,19 +154,19 @@ impl<D: Directory, R: Recovery + Tasks + Paces, Q: Outbox, J: Jobs, A: Ambient> 
                 found.ok_or_else(|| Problem::conflict("The task is being changed at the same time; try again"))?;
         }
         if standing.progress == Progress::Running {
-            self.jobs.submit(&[Job::Task { org: standing.org.clone(), task: standing.id }]).await?;
+            self.queues.submit(&[Job::Task { org: standing.org.clone(), task: standing.id }]).await?;
         }
         tracing::info!(task = %standing.id, app = %standing.app, what = ?standing.what, "task begun");
         Ok(TaskOut::from(&standing))
     }
 }
 
-struct Listed<'a, 'p, D, R, Q, J, A> {
-    recoveries: &'a Recoveries<'p, D, R, Q, J, A>,
+struct Listed<'a, 'p, D, R, Q, A> {
+    recoveries: &'a Recoveries<'p, D, R, Q, A>,
     caller: &'a Caller,
 }
 
-impl<D: Directory, R: Recovery + Tasks + Paces, Q: Outbox, J: Jobs, A: Ambient> List for Listed<'_, '_, D, R, Q, J, A> {
+impl<D: Directory, R: Recovery + Tasks + Paces, Q: Outbox + Jobs, A: Ambient> List for Listed<'_, '_, D, R, Q, A> {
     type Key = TaskId;
     type Row = TaskOut;
 

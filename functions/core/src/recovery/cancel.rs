@@ -17,7 +17,7 @@ pub(super) fn canceled(delivery: Delivery) -> Delivery {
     Delivery { state: State::Canceled(Reason::Canceled), slot: None, rev: delivery.rev + 1, ..delivery }
 }
 
-impl<D: Directory, R: Recovery + Tasks, Q: Outbox, J: Jobs, A: Ambient> Recoveries<'_, D, R, Q, J, A> {
+impl<D: Directory, R: Recovery + Tasks, Q: Outbox + Jobs, A: Ambient> Recoveries<'_, D, R, Q, A> {
     /// Cancels the delivery of a message to an endpoint. Canceling again changes nothing; 409 for one that has succeeded
     /// or failed, 404 for one that the message is not for.
     pub async fn cancel(&self, caller: &Caller, app: &str, message: &str, endpoint: &str) -> Result<(), Problem> {

@@ -58,7 +58,7 @@ struct LastAttempt {
     timestamp: Time,
 }
 
-impl<D: Directory, R: Recovery + Tasks, Q: Outbox, J: Jobs, A: Ambient> Recoveries<'_, D, R, Q, J, A> {
+impl<D: Directory, R: Recovery + Tasks, Q: Outbox + Jobs, A: Ambient> Recoveries<'_, D, R, Q, A> {
     /// An application's dead letters, newest message first; of one endpoint only, if it is given. What failed a moment ago
     /// may be missing.
     pub async fn dead_letters(
@@ -106,7 +106,7 @@ impl<R: Recovery> List for Dead<'_, R> {
         }
         let deliveries = self.record.deliveries_by_key(&keys).await?;
         let ids: Vec<_> = keys.iter().map(|(_, message)| *message).collect();
-        let messages = self.record.messages_by_id(self.app, &ids).await?;
+        let messages = self.record.stored(self.app, &ids).await?;
         let row = |dead: &DeadKey| {
             let delivery = deliveries.get(&(dead.endpoint, dead.message))?;
             let message = messages.get(&dead.message).filter(|message| !message.has_expired(self.now))?;

@@ -40,15 +40,13 @@ pub use work::Recoverer;
 
 /// The use cases of those who ask, over the ports.
 #[derive(Debug)]
-pub struct Recoveries<'a, D, R, Q, J, A> {
+pub struct Recoveries<'a, D, R, Q, A> {
     /// Where applications and endpoints are.
     pub directory: &'a D,
     /// The record.
     pub record: &'a R,
-    /// The delivery queues.
-    pub queue: &'a Q,
-    /// The queue of jobs.
-    pub jobs: &'a J,
+    /// The delivery queues, and the queue of jobs.
+    pub queues: &'a Q,
     /// Time and randomness.
     pub ambient: &'a A,
 }

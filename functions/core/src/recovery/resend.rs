@@ -12,7 +12,7 @@ use crate::{
     token::Caller,
 };
 
-impl<D: Directory, R: Recovery + Tasks, Q: Outbox, J: Jobs, A: Ambient> Recoveries<'_, D, R, Q, J, A> {
+impl<D: Directory, R: Recovery + Tasks, Q: Outbox + Jobs, A: Ambient> Recoveries<'_, D, R, Q, A> {
     /// Queues one attempt, whatever became of the delivery, and whatever the endpoint subscribes to.
     ///
     /// 400 if the message's content was expunged; 409 if the endpoint is disabled: nothing would be sent.
@@ -36,7 +36,7 @@ impl<D: Directory, R: Recovery + Tasks, Q: Outbox, J: Jobs, A: Ambient> Recoveri
         let envelope = Envelope::first(&message, &endpoint).ok_or_else(missing_payload)?;
         let envelope = Envelope { manual: Some(manual), ..envelope };
         let parcel = Parcel { content: Content::Delivery(envelope), way: Way::Retry, delay: Duration::ZERO };
-        self.queue.send(&[parcel]).await?;
+        self.queues.send(&[parcel]).await?;
         tracing::info!(%app, msg = %message.id, endpoint = %endpoint.id, %attempt, "resend queued");
         Ok(())
     }

@@ -96,9 +96,9 @@ impl World {
         self.standing(n, at).is_some_and(|delivery| matches!(delivery.state, State::Held { .. }))
     }
 
-    fn recoveries(&self) -> Recoveries<'_, Memory, Memory, Memory, Memory, Bench> {
+    fn recoveries(&self) -> Recoveries<'_, Memory, Memory, Memory, Bench> {
         let memory = &self.memory;
-        Recoveries { directory: memory, record: memory, queue: memory, jobs: memory, ambient: &self.bench }
+        Recoveries { directory: memory, record: memory, queues: memory, ambient: &self.bench }
     }
 
     async fn begin(&self, what: What, body: Value) -> Result<TaskId, u16> {

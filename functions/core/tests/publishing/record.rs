@@ -16,10 +16,6 @@ impl Record for World {
         self.call(self.memory().messages(app, span)).await
     }
 
-    async fn messages_by_id(&self, app: AppId, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>, Unavailable> {
-        self.call(self.memory().messages_by_id(app, ids)).await
-    }
-
     async fn deliveries(&self, endpoint: EndpointId, span: &Span) -> Result<Vec<Delivery>, Unavailable> {
         self.call(self.memory().deliveries(endpoint, span)).await
     }
