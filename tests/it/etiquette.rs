@@ -77,7 +77,7 @@ async fn an_overloaded_endpoint_is_left_alone_as_long_as_it_asks() -> Result<()>
         let message = tenant.publish("invoice.paid", json!({})).await?.id;
         stack.held(&endpoint, &message).await?;
         let shown = tenant.destination(&message, &endpoint).await?;
-        assert_eq!((shown.status, shown.next_attempt), (MessageStatus::Sending, None));
+        assert_eq!((shown.status, shown.next_attempt), (MessageStatus::Pending, None));
         assert_eq!(tenant.receiver.received("/hook").len(), 1);
     }
     Ok(())

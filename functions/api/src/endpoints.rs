@@ -86,7 +86,8 @@ fn looks<P: Parts>() -> Operations<P> {
             .takes(Parameter::time("since", "From then on; 28 days before the end unless it is given."))
             .takes(Parameter::time("until", "Until just before then; now unless it is given."))
             .gives::<EndpointStats>(200, "The counts.")
-            .fails(Error::BadRequest, "The time is longer than 28 days, ends in the future, or holds too much to count."),
+            .fails(Error::BadRequest, "The time is longer than 28 days, ends in the future, or holds too much to count.")
+            .fails(Error::TooMany, "They were counted often; `Retry-After` says how long to wait."),
             stats::<P>,
         )
         .with(

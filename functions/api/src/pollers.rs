@@ -55,6 +55,7 @@ fn polled(operation: Operation) -> Operation {
         .takes(Parameter::count("wait", "Seconds to wait for a message, if there is none.", LONGEST_WAIT))
         .error(Error::BadRequest)
         .gives::<PollOut>(200, "The messages, and where to go on.")
+        .fails(Error::TooMany, "Many polls of the application wait; `Retry-After` says how long to.")
         .conflicts(DISABLED)
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     Api, Parts, Shared,
     call::{Call, Outcome, done, ok},
-    openapi::{Operation, Operations, Parameter, Tag},
+    openapi::{Error, Operation, Operations, Parameter, Tag},
 };
 
 type Names = Path<(String, String)>;
@@ -50,7 +50,8 @@ pub(crate) fn operations<P: Parts>() -> Operations<P> {
 
 fn of_endpoints<P: Parts>() -> Operations<P> {
     let task = |path, id, summary| {
-        Operation::post(path, id, summary).body::<RecoverIn>().once().gives::<TaskOut>(202, "It has begun.")
+        let operation = Operation::post(path, id, summary).body::<RecoverIn>().once();
+        operation.gives::<TaskOut>(202, "It has begun.").fails(Error::TooMany, TASKS)
     };
     let missing = "What an endpoint was never sent although it matches, such as what was published before it was made.";
     Operations::about(Tag::Endpoint)
@@ -100,6 +101,7 @@ fn dead_letter_operations<P: Parts>() -> Operations<P> {
                 .body::<RedriveIn>()
                 .once()
                 .gives::<TaskOut>(202, "It has begun.")
+                .fails(Error::TooMany, TASKS)
                 .conflicts(DISABLED),
             redrive::<P>,
         )
@@ -120,6 +122,7 @@ fn task_operations<P: Parts>() -> Operations<P> {
         )
 }
 
+const TASKS: &str = "The application has begun many tasks; `Retry-After` says how long to wait.";
 const DISABLED: &str = "The endpoint is disabled, or a request with this key is still being processed.";
 
 /// Nothing to tell.
