@@ -32,6 +32,7 @@ mod inputs;
 mod logs;
 mod manage;
 mod manner;
+mod metrics;
 mod misbehaving;
 mod oidc;
 mod operational;

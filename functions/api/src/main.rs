@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use lambda_http::{Request, Service as _, service_fn};
 use postrider_api::{Api, OnAws};
-use postrider_aws::{Aws, System, settings::ApiSettings, telemetry};
+use postrider_aws::{Aws, System, report, settings::ApiSettings, telemetry};
 use postrider_core::{
     access::{Door, oidc::Issuer},
     compose, diagnose,
@@ -41,5 +42,18 @@ async fn main() -> Result<(), lambda_http::Error> {
             attempt_timeout: settings.attempt_timeout,
         },
     };
-    postrider_web::serve(api.into_service()).await
+    let (service, meter) = (api.into_service(), aws.meter().clone());
+    postrider_web::serve(service_fn(move |request: Request| {
+        let (answer, meter) = (service.clone().call(request), meter.clone());
+        async move {
+            let response = answer.await;
+            report!(
+                meter,
+                "request handled",
+                status = response.as_ref().map_or(0, |response| response.status().as_u16())
+            );
+            response
+        }
+    }))
+    .await
 }

@@ -45,6 +45,7 @@ pub mod manner;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
 pub mod message;
+pub mod metric;
 mod open;
 pub mod openapi;
 pub mod operational;

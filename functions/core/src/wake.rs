@@ -17,6 +17,7 @@ use crate::{
     delivery::{Delivery, Reason, State},
     ids::{Id as _, MessageId},
     message::{Content, Envelope, Message},
+    metric::Metric,
     ports::{Ambient, DeliveryKey, Due, LANES, Outbox, Parcel, Parking, Unavailable, Way, chain},
     time::Time,
 };
@@ -65,6 +66,8 @@ impl<P: Parking, Q: Outbox, A: Ambient> Waker<P, Q, A> {
         for lane in lanes {
             total.add(lane?);
         }
+        Metric::Woken.count_all(total.woken);
+        Metric::OldestDueSeconds.note(total.latest.as_secs_f64());
         Ok(total)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use postrider_aws::{Aws, System, log_usage, settings::DeliverySettings, telemetry};
+use postrider_aws::{Aws, System, report, settings::DeliverySettings, telemetry};
 use postrider_core::{
     compose,
     deliver::{Courier, Settings},
@@ -47,7 +47,7 @@ async fn main() -> Result<(), Error> {
             let deliveries = event.payload.records.len();
             let way = way(&event.payload, &retry_queue);
             let answer = handle(&courier, event.payload, way, deadline(event.context.deadline, System.now())).await;
-            log_usage!(meter, "batch handled", deliveries, returned = answer.batch_item_failures.len());
+            report!(meter, "batch handled", deliveries = deliveries, returned = answer.batch_item_failures.len());
             Ok::<_, Error>(answer)
         }
     }))

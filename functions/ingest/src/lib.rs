@@ -17,6 +17,7 @@ use postrider_core::{
     access::Door,
     claim::fingerprint,
     history::message_out,
+    metric::Metric,
     outbound::Fetcher,
     ports::{Ambient, Claims, Jobs, Keys, Messages, Outbox, Paces, Revocations, Sources, Subscribers},
     problem::{Problem, from_json},
@@ -76,6 +77,12 @@ where
 
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Response<Body> {
+        let response = self.answer(request).await;
+        Metric::Refused.count_all(usize::from(response.status().is_client_error()));
+        response
+    }
+
+    async fn answer(&self, request: Request) -> Response<Body> {
         if let Some(source) = receive::source(request.raw_http_path()) {
             return self.receive(source, &request).await;
         }
@@ -111,6 +118,7 @@ where
             fans_out = message.fans_out,
             "published"
         );
+        Metric::Published.count();
         json(202, &message_out(&message, with_content))
     }
 
@@ -122,6 +130,7 @@ where
         let repeatable = repeatable(&caller, request, body)?;
         let outcomes = self.publisher.publish_all(&caller.org, app, drafts, &repeatable).await?;
         let accepted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        Metric::Published.count_all(accepted);
         tracing::info!(app, accepted, refused = outcomes.len() - accepted, "published in bulk");
         bulk::answer(&outcomes, with_content)
     }

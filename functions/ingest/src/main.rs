@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use lambda_http::{Error, Request, service_fn};
-use postrider_aws::{Aws, System, log_usage, settings::IngestSettings, telemetry};
+use postrider_aws::{Aws, System, report, settings::IngestSettings, telemetry};
 use postrider_core::{
     access::{
         Door,
@@ -37,7 +37,7 @@ async fn main() -> Result<(), Error> {
         let (ingest, meter) = (Arc::clone(&ingest), meter.clone());
         async move {
             let response = ingest.handle(request).await;
-            log_usage!(meter, "request handled", status = response.status().as_u16());
+            report!(meter, "request handled", status = response.status().as_u16());
             Ok::<_, Infallible>(response)
         }
     });
@@ -45,7 +45,7 @@ async fn main() -> Result<(), Error> {
         let (intake, meter) = (Arc::clone(&intake), aws.meter().clone());
         async move {
             let answer = handed_over(&intake, &event).await;
-            log_usage!(meter, "input handled", done = answer.is_ok());
+            report!(meter, "input handled", done = answer.is_ok());
             answer
         }
     })

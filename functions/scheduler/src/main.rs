@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use postrider_aws::{Aws, ConfigTable, Ledger, Queues, System, log_usage, settings::SchedulerSettings, telemetry};
+use postrider_aws::{Aws, ConfigTable, Ledger, Queues, System, report, settings::SchedulerSettings, telemetry};
 use postrider_core::{
     erase::Eraser, fan_out::FanOut, ports::Ambient as _, publish::Publisher, recovery::Recoverer, tell::Teller,
     time::Time, wake::Waker, work::Worker,
@@ -37,14 +37,13 @@ impl Scheduler {
         match Call::read(event)? {
             Call::Minute => {
                 let done = self.waker.run(deadline).await?;
-                let (woken, canceled) = (done.woken, done.canceled);
-                log_usage!(self.aws.meter(), "parking checked", woken, canceled, latest_ms = done.latest.as_millis());
-                Ok(json!({ "woken": woken, "canceled": canceled }))
+                report!(self.aws.meter(), "parking checked", woken = done.woken, canceled = done.canceled);
+                Ok(json!({ "woken": done.woken, "canceled": done.canceled }))
             }
             Call::Jobs(batch) => {
                 let jobs = batch.len();
                 let back = self.worker.handle(batch, deadline).await;
-                log_usage!(self.aws.meter(), "jobs handled", jobs, returned = back.len());
+                report!(self.aws.meter(), "jobs handled", jobs = jobs, returned = back.len());
                 Ok(serde_json::to_value(answer(back))?)
             }
         }
@@ -54,7 +53,7 @@ impl Scheduler {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = SchedulerSettings::from_env()?;
-    telemetry::init(settings.log);
+    telemetry::init(settings.log.clone());
     let scheduler = Arc::new(Scheduler::new(Aws::connect().await, settings));
     run(service_fn(move |event: LambdaEvent<Value>| {
         let scheduler = Arc::clone(&scheduler);

@@ -32,6 +32,7 @@
 //! | `POSTRIDER_EVENT_TYPE_HEADER` | header name | `webhook-event-type` | delivery, api |
 //! | `POSTRIDER_API_URL` | URL of the API, for confirmations, sources and the portal | required | delivery, api |
 //! | `POSTRIDER_RELEASES_PER_SECOND` | held deliveries of an endpoint, 1–1,000 | 10 | scheduler |
+//! | `POSTRIDER_STACK` | the stack's name, the dimension of all metrics | `postrider` | all |
 //! | `POSTRIDER_LOG` | `error`, `warn`, `info`, `debug`, `trace` or `off` | `info` | all |
 //!
 //! Region, credentials and endpoints are the SDK's own variables, which Lambda sets.
@@ -82,8 +83,8 @@ pub struct IngestSettings {
     pub allowed_networks: String,
     /// `POSTRIDER_EXTRA_CA_PEM`.
     pub extra_ca_pem: Option<String>,
-    /// `POSTRIDER_LOG`.
-    pub log: LogLevel,
+    /// `POSTRIDER_LOG`, `POSTRIDER_STACK`.
+    pub log: Logging,
 }
 
 /// What delivery needs.
@@ -115,8 +116,8 @@ pub struct DeliverySettings {
     pub event_type_header: String,
     /// `POSTRIDER_API_URL`.
     pub api_url: String,
-    /// `POSTRIDER_LOG`.
-    pub log: LogLevel,
+    /// `POSTRIDER_LOG`, `POSTRIDER_STACK`.
+    pub log: Logging,
 }
 
 /// What the api needs.
@@ -146,8 +147,8 @@ pub struct ApiSettings {
     pub portal_url: String,
     /// `POSTRIDER_OIDC_…`.
     pub trust: Option<Trust>,
-    /// `POSTRIDER_LOG`.
-    pub log: LogLevel,
+    /// `POSTRIDER_LOG`, `POSTRIDER_STACK`.
+    pub log: Logging,
 }
 
 /// What the scheduler needs.
@@ -161,13 +162,18 @@ pub struct SchedulerSettings {
     pub ledger_table: String,
     /// `POSTRIDER_QUEUE_URL`, `POSTRIDER_RETRY_QUEUE_URL`, `POSTRIDER_JOB_QUEUE_URL`.
     pub queues: QueueUrls,
-    /// `POSTRIDER_LOG`.
-    pub log: LogLevel,
+    /// `POSTRIDER_LOG`, `POSTRIDER_STACK`.
+    pub log: Logging,
 }
 
-/// How much is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogLevel(pub(crate) LevelFilter);
+/// What is logged, and for whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logging {
+    /// `POSTRIDER_LOG`.
+    pub(crate) level: LevelFilter,
+    /// `POSTRIDER_STACK`: the dimension of all metrics.
+    pub(crate) stack: String,
+}
 
 impl IngestSettings {
     /// Reads the environment.

@@ -4,7 +4,7 @@ use std::{ops::RangeInclusive, str::FromStr};
 
 use postrider_core::retry::Schedule;
 
-use super::{InvalidSetting, LogLevel};
+use super::{InvalidSetting, Logging};
 use crate::QueueUrls;
 
 /// The example of Standard Webhooks.
@@ -71,13 +71,14 @@ impl Source<'_> {
             .map_err(|error: postrider_core::retry::InvalidSchedule| InvalidSetting::Invalid(NAME, error.to_string()))
     }
 
-    pub(super) fn log(self) -> Result<LogLevel, InvalidSetting> {
+    pub(super) fn log(self) -> Result<Logging, InvalidSetting> {
         const NAME: &str = "POSTRIDER_LOG";
         let text = self.optional(NAME).unwrap_or_else(|| "info".to_owned());
         let level = text
             .trim()
             .parse()
             .map_err(|_| InvalidSetting::Invalid(NAME, "must be error, warn, info, debug, trace or off".to_owned()));
-        level.map(LogLevel)
+        let stack = self.optional("POSTRIDER_STACK").unwrap_or_else(|| "postrider".to_owned());
+        level.map(|level| Logging { level, stack })
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     entity::Endpoint,
     ids::{AttemptId, Id as _},
     message::{Envelope, Manual},
+    metric,
     outbound::{Exchange, Sender},
     ports::{Ambient, Keys, LONGEST_DELAY, Unavailable, chain},
     time::Time,
@@ -77,10 +78,11 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         let (attempt, exchange) = record_of(sent, id, at, &due.endpoint.url);
         let (wish, lesson) = self.learn(&due.endpoint, &exchange, due.probe, delivery.tries > 0);
         tracing::info!(
-            msg = %delivery.message, endpoint = %delivery.endpoint, attempt = %id, status = attempt.status,
+            msg = %delivery.message, app = %delivery.app, endpoint = %delivery.endpoint, attempt = %id, status = attempt.status,
             fault = attempt.fault.map(FaultClass::as_str), duration_ms = attempt.millis, probe = due.probe,
             manual = manual.is_some(), "attempted"
         );
+        metric::attempted(&attempt);
         let succeeded = attempt.succeeded();
         match manual {
             Some(_) => delivery.keep(Attempt { manual: true, ..attempt }),
@@ -143,6 +145,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
                 return Err(Fate::Failed);
             }
         }
+        metric::failed(Some(FaultClass::Unconfirmed));
         if let Some(attempt) = delivery.attempts.last_mut() {
             attempt.fault = Some(FaultClass::Unconfirmed);
             "unconfirmed: the receiver answered, and did not confirm in time".clone_into(&mut attempt.response);

@@ -4,8 +4,9 @@ use super::{Courier, Fate, Job, Queues, Received, Store, Trip};
 use crate::{
     delivery::Reason,
     message::{Content, Envelope},
+    metric::Metric,
     outbound::Sender,
-    ports::{Ambient, DeadLetter, Keys, Parcel, Way, chain},
+    ports::{Ambient, DeadLetter, Keys, Parcel, Unavailable, Way, chain},
 };
 
 /// What is sent elsewhere before its queue messages are acknowledged.
@@ -67,7 +68,13 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
     /// Gives the queue messages whose content could not be sent where it belongs.
     async fn send_off(&self, leaving: Leaving) -> Vec<String> {
         let Leaving { letters, buried, parcels, moved } = leaving;
-        let burial = async { if letters.is_empty() { Ok(()) } else { self.queues.bury(&letters).await } };
+        let burial = async {
+            if !letters.is_empty() {
+                self.queues.bury(&letters).await?;
+                Metric::DeadLettered.count_all(letters.len());
+            }
+            Ok::<_, Unavailable>(())
+        };
         let (burial, are_sent) = futures::join!(burial, self.are_sent(parcels));
         let mut stayed = Vec::new();
         if let Err(error) = burial {

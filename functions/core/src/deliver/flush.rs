@@ -21,11 +21,12 @@ use super::{
 };
 use crate::{
     compose::Event,
-    delivery::{Attempt, Delivery, State},
+    delivery::{Attempt, Delivery, FaultClass, State},
     entity::Endpoint,
     ids::{AttemptId, Id as _},
     manner::Batching,
     message::{Content, Flush, Message},
+    metric::{self, Metric},
     open::Opened,
     outbound::Sender,
     ports::{Ambient, DeliveryKey, Keys, Known, LONGEST_DELAY, Parcel, Unavailable, Way, chain},
@@ -215,6 +216,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         let sent = self.send_batch(endpoint, &opened, authorization, &contents, Moment { at, timeout }).await;
         let first = AttemptId::new(at, self.ambient.random(), endpoint.id);
         let (model, exchange) = record_of(sent, first, at, &endpoint.url);
+        metric::attempted(&model);
         let again = events.iter().any(|(delivery, _)| delivery.tries > 0);
         let (wish, lesson) = self.learn(endpoint, &exchange, probe, again);
         let (mut worked, mut letters) = (Vec::with_capacity(events.len()), Vec::new());
@@ -231,10 +233,15 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             }
             worked.push((nth, Ok(Attempted { outcome, lesson: lesson.clone(), endpoint: Some(endpoint.clone()) })));
         }
-        tracing::info!(endpoint = %endpoint.id, events = worked.len(), "attempted several at once");
+        tracing::info!(
+            endpoint = %endpoint.id, app = %endpoint.app, status = model.status,
+            fault = model.fault.map(FaultClass::as_str), duration_ms = model.millis, events = worked.len(),
+            "attempted several at once"
+        );
         // Buried before it is recorded: nothing would come back to bury it later.
         if !letters.is_empty() {
             self.queues.bury(&letters).await?;
+            Metric::DeadLettered.count_all(letters.len());
         }
         // What could not be recorded is still held and sent again later: let there be no more of that.
         let recorded = self.settle(worked, known).await.iter().all(|(_, fate)| *fate != Fate::Failed);

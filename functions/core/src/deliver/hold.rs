@@ -13,6 +13,7 @@ use crate::{
     delivery::{Delivery, State},
     entity::Endpoint,
     ids::EndpointId,
+    metric::Metric,
     outbound::Sender,
     ports::{Ambient, Keys, Unavailable, chain},
     time::Time,
@@ -62,6 +63,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         delivery.slot = None;
         delivery.expires_at = delivery.expires_at.max(job.envelope.expires_at.plus(KEPT_AFTER_DUE));
         tracing::info!(msg = %delivery.message, endpoint = %delivery.endpoint, "held");
+        Metric::Held.count();
         self.record(&Outcome { delivery, fate: Fate::Done, attempted: false, event_id: None }).await
     }
 

@@ -11,7 +11,8 @@ use super::{Courier, Fate, Outcome, Queues, Store, attempt::Attempted, fates::Wo
 use crate::{
     delivery::{Delivery, State},
     entity::Endpoint,
-    ids::EndpointId,
+    ids::{EndpointId, Id as _},
+    metric::Metric,
     outbound::Sender,
     ports::{Ambient, DeliveryKey, Keys, Known, Unavailable, chain},
 };
@@ -28,6 +29,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             worked.iter().filter_map(|(_, work)| Some(&work.as_ref().ok()?.outcome)).collect();
         let (successes, others): (Vec<&Outcome>, Vec<&Outcome>) =
             outcomes.iter().partition(|outcome| succeeded(&outcome.delivery));
+        self.note(&outcomes);
         futures::join!(self.list_attempts(&outcomes), self.tell(&outcomes, known));
         let done: Vec<Delivery> = successes.iter().map(|outcome| outcome.delivery.clone()).collect();
         let recorded = join_all(others.into_iter().map(|outcome| self.record(outcome)));
@@ -42,6 +44,21 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             Ok(Attempted { outcome, .. }) => outcome.fate,
         };
         worked.into_iter().map(|(at, work)| (at, fate(work))).collect()
+    }
+
+    fn note(&self, outcomes: &[&Outcome]) {
+        let now = self.ambient.now();
+        for delivery in outcomes.iter().map(|outcome| &outcome.delivery) {
+            match delivery.state {
+                State::Succeeded => {
+                    let age = delivery.message.ksuid().time().until(now);
+                    Metric::Delivered.count();
+                    Metric::DeliveryMillis.note(age.as_secs_f64() * 1_000.0);
+                }
+                State::Waiting { parked: true, .. } => Metric::Parked.count(),
+                _ => {}
+            }
+        }
     }
 
     /// The last lesson of each endpoint, and above all that it is to be disabled.

@@ -7,6 +7,7 @@ use crate::{
     entity::Endpoint,
     health::{Disabled, Health, Sign},
     ids::{AppId, EndpointId},
+    metric::Metric,
     outbound::Sender,
     ports::{Ambient, Keys, Owner, chain},
     time::Time,
@@ -80,12 +81,17 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         match lesson {
             Lesson::Disable(why) => {
                 tracing::warn!(endpoint = %endpoint.id, app = %endpoint.app, ?why, "endpoint disabled");
+                Metric::EndpointDisabled.count();
                 self.tell_disabled(endpoint, owner).await;
             }
-            Lesson::Health { to, .. } => tracing::info!(
-                endpoint = %endpoint.id, app = %endpoint.app, open_until = to.open.map(|open| open.until.to_string()),
-                slow = to.slow, failing_since = to.failing_since.map(|since| since.to_string()), "endpoint health changed"
-            ),
+            Lesson::Health { to, .. } => {
+                tracing::info!(
+                    endpoint = %endpoint.id, app = %endpoint.app, open_until = to.open.map(|open| open.until.to_string()),
+                    slow = to.slow, failing_since = to.failing_since.map(|since| since.to_string()),
+                    "endpoint health changed"
+                );
+                Metric::CircuitOpened.count_all(usize::from(to.open.is_some()));
+            }
         }
     }
 

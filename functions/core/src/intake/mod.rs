@@ -15,6 +15,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 use futures::{FutureExt as _, future::join_all};
 
 use crate::{
+    metric::Metric,
     ports::{Ambient, Claims, Jobs, Messages, Outbox, Paces, Reject, Rejects, Subscribers, Unavailable, chain},
     problem::Problem,
     publish::Publisher,
@@ -83,6 +84,7 @@ where
         match result {
             Ok(message) => {
                 tracing::info!(app = %message.app, msg = %message.id, endpoints = message.endpoints.len(), "published");
+                Metric::Published.count();
                 Ok(())
             }
             Err(problem) if problem.may_pass() => {
@@ -99,6 +101,7 @@ where
             tracing::error!(error = chain(error), "an event that cannot be published could not be set aside");
         })?;
         tracing::warn!(status, code, "an event cannot be published, and is set aside");
+        Metric::SetAside.count();
         Ok(())
     }
 }
