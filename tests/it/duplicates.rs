@@ -25,6 +25,7 @@ fn queued(tenant: &Tenant, endpoint: &str, message: &MessageOut) -> Result<Strin
         slot: None,
         missed: 0,
         manual: None,
+        trace: None,
         content_type: None,
         event_id: None,
         rev: 0,

@@ -48,3 +48,4 @@ mod schemas;
 mod signatures;
 mod stats;
 mod tokens;
+mod traces;

@@ -89,10 +89,21 @@ impl World {
 
     /// Deploys a template, which may have been changed first.
     pub async fn deploy(&self, name: &str, template: serde_json::Value, parameters: &[(&str, &str)]) -> Result<Stack> {
+        self.deploy_binaries(name, template, parameters, &self.binaries).await
+    }
+
+    /// Likewise, with other binaries.
+    pub async fn deploy_binaries(
+        &self,
+        name: &str,
+        template: serde_json::Value,
+        parameters: &[(&str, &str)],
+        binaries: &Binaries,
+    ) -> Result<Stack> {
         let mut all: HashMap<&str, &str> = BRISK.iter().copied().collect();
         all.extend(parameters.iter().copied());
         let all: Vec<_> = all.into_iter().collect();
-        let deployment = self.emulator.deploy(name, template, &all, &self.binaries).await?;
+        let deployment = self.emulator.deploy(name, template, &all, binaries).await?;
         let keyring = Keyring::parse(&self.emulator.secret(deployment.output("KeyringArn")?).await?)?;
         let proxy = Proxy::watched(Listener::bind(0)?, deployment.output("ApiId")?, &self.emulator, document::fits)?;
         Ok(Stack { deployment, keyring, proxy })

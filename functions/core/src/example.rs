@@ -83,6 +83,7 @@ impl<D: Directory, M: Messages, Q: Outbox> Examples<'_, D, M, Q> {
             endpoints: vec![endpoint.id],
             held: Vec::new(),
             also: Vec::new(),
+            trace: None,
             fans_out: false,
         };
         self.outbox.send(first_parcel(&message, &endpoint).as_slice()).await?;

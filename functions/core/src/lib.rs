@@ -69,6 +69,7 @@ pub mod source;
 pub mod tell;
 pub mod time;
 pub mod token;
+pub mod trace;
 pub mod valve;
 pub mod wake;
 pub mod work;

@@ -12,6 +12,7 @@ use crate::{
     filter::Event,
     ids::{AppId, AttemptId, EndpointId, MessageId},
     time::Time,
+    trace::TraceParent,
 };
 
 /// A published event as it is stored. That it is stored is the mark that it was accepted (see [`crate::publish`]).
@@ -41,6 +42,8 @@ pub struct Message {
     pub held: Vec<EndpointId>,
     /// Endpoints that it was sent to afterwards, because somebody asked for it.
     pub also: Vec<EndpointId>,
+    /// The producer's trace, if it has told one.
+    pub trace: Option<TraceParent>,
     /// It is for so many endpoints that a job queues it ([`crate::job::Job::FanOut`]); the job's pages name them.
     pub fans_out: bool,
 }
@@ -96,6 +99,8 @@ pub struct Envelope {
     pub missed: u8,
     /// One attempt that somebody asked for, whatever the delivery's record says.
     pub manual: Option<Manual>,
+    /// The producer's trace, if it has told one.
+    pub trace: Option<TraceParent>,
     /// Of a raw payload; the others are JSON.
     pub content_type: Option<String>,
     /// The body to deliver.
@@ -187,6 +192,8 @@ struct Wire<'a> {
     missed: u8,
     #[serde(rename = "hand", default, skip_serializing_if = "Option::is_none")]
     manual: Option<Manual>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace: Option<TraceParent>,
     #[serde(rename = "ct", default, skip_serializing_if = "Option::is_none")]
     content_type: Option<std::borrow::Cow<'a, str>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
@@ -223,6 +230,7 @@ impl Envelope {
             slot: None,
             missed: 0,
             manual: None,
+            trace: message.trace,
             content_type: message.content_type.clone(),
             payload: message.payload.clone()?,
         })
@@ -250,6 +258,7 @@ impl Envelope {
             slot: self.slot.map(Time::micros),
             missed: self.missed,
             manual: self.manual,
+            trace: self.trace,
             content_type: self.content_type.as_deref().map(Into::into),
             payload: raw,
             payload64: raw.is_none().then(|| STANDARD.encode(self.payload.as_bytes())),
@@ -284,6 +293,7 @@ impl Envelope {
             slot: wire.slot.map(Time::from_micros),
             missed: wire.missed,
             manual: wire.manual,
+            trace: wire.trace,
             content_type: wire.content_type.map(std::borrow::Cow::into_owned),
             payload,
         })
@@ -315,6 +325,7 @@ mod tests {
             rev: 9,
             slot: Some(Time::from_micros(1_800_000_000_000_001)),
             missed: 1,
+            trace: None,
             manual: None,
             content_type: None,
             payload: payload.into(),

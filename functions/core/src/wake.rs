@@ -204,6 +204,7 @@ pub(crate) fn envelope(delivery: &Delivery, message: &Message) -> Option<Envelop
         slot: delivery.slot,
         missed: 0,
         manual: None,
+        trace: message.trace,
         content_type: message.content_type.clone(),
         payload: message.payload.clone()?,
     })

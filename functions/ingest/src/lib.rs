@@ -24,6 +24,7 @@ use postrider_core::{
     publish::{Draft, Publisher, Repeatable},
     receive::Receiver,
     token::{Caller, Scope},
+    trace::{self, TraceParent},
 };
 use postrider_web::{Answer, Keyed, Query, authenticate, idempotency_key, json, respond, within, within_limit};
 
@@ -110,7 +111,7 @@ where
         let with_content = with_content(request)?;
         let caller = self.caller(request).await?;
         let body = within_limit(request.body())?;
-        let draft = from_json::<Draft<'_>>(body)?.by(&caller);
+        let draft = from_json::<Draft<'_>>(body)?.by(&caller).traced(trace_of(request));
         let repeatable = repeatable(&caller, request, body)?;
         let message = self.publisher.publish(&caller.org, app, &draft, &repeatable).await?;
         tracing::info!(
@@ -126,7 +127,9 @@ where
         let with_content = with_content(request)?;
         let caller = self.caller(request).await?;
         let body = within(request.body(), BULK_BODY_LIMIT)?;
-        let drafts = bulk::read(body)?.into_iter().map(|draft| draft.map(|draft| draft.by(&caller))).collect();
+        let trace = trace_of(request);
+        let drafts =
+            bulk::read(body)?.into_iter().map(|draft| draft.map(|draft| draft.by(&caller).traced(trace))).collect();
         let repeatable = repeatable(&caller, request, body)?;
         let outcomes = self.publisher.publish_all(&caller.org, app, drafts, &repeatable).await?;
         let accepted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
@@ -138,6 +141,11 @@ where
 
 fn with_content(request: &Request) -> Result<bool, Problem> {
     Query::parse(request.uri().query()).flag("with_content", true)
+}
+
+/// The producer's trace; what cannot be read is none.
+fn trace_of(request: &Request) -> Option<TraceParent> {
+    request.headers().get(trace::HEADER)?.to_str().ok()?.trim().parse().ok()
 }
 
 fn repeatable(caller: &Caller, request: &Request, body: &[u8]) -> Result<Repeatable, Problem> {

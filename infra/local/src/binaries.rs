@@ -31,19 +31,24 @@ pub type Binaries = BTreeMap<String, PathBuf>;
 /// Runs `cargo build` for the functions, in the profile that this crate was built in. Cargo shows its own progress and
 /// the compiler's errors.
 pub fn build_functions(progress: Progress) -> Result<Binaries> {
-    build(&FUNCTIONS, progress.talkative_step("Building the functions"))
+    build(&FUNCTIONS, !cfg!(debug_assertions), progress.talkative_step("Building the functions"))
+}
+
+/// These binaries as they are deployed on AWS: in the release profile.
+pub fn build_release(names: &[&str], progress: Progress) -> Result<Binaries> {
+    build(names, true, progress.talkative_step("Building for release"))
 }
 
 /// Likewise for the command line; gives the path of `postrider`.
 pub fn build_cli(progress: Progress) -> Result<PathBuf> {
-    let mut built = build(&[CLI], progress.talkative_step("Building the command line"))?;
+    let mut built = build(&[CLI], !cfg!(debug_assertions), progress.talkative_step("Building the command line"))?;
     built.remove(CLI).context("cargo built no command line")
 }
 
-fn build(names: &[&str], step: Step) -> Result<Binaries> {
+fn build(names: &[&str], is_release: bool, step: Step) -> Result<Binaries> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(paths::workspace()).args(["build", "--workspace", "--message-format=json-render-diagnostics"]);
-    if !cfg!(debug_assertions) {
+    if is_release {
         command.arg("--release");
     }
     for name in names {

@@ -16,6 +16,7 @@ use crate::{
     secret::SigningSecret,
     sign,
     time::Time,
+    trace::{self, TraceParent},
 };
 
 mod body;
@@ -50,6 +51,8 @@ pub struct Event<'a> {
     pub content_type: Option<&'a str>,
     /// As it was published.
     pub payload: &'a Arc<str>,
+    /// Told to the receiver, where it is delivered alone.
+    pub trace: Option<TraceParent>,
 }
 
 impl Event<'_> {
@@ -61,16 +64,17 @@ impl Event<'_> {
 
 impl<'a> From<&'a Envelope> for Event<'a> {
     fn from(envelope: &'a Envelope) -> Self {
-        let Envelope { message, event_type, content_type, payload, .. } = envelope;
-        Self { id: *message, event_type, content_type: content_type.as_deref(), payload }
+        let Envelope { message, event_type, content_type, payload, trace, .. } = envelope;
+        Self { id: *message, event_type, content_type: content_type.as_deref(), payload, trace: *trace }
     }
 }
 
 impl<'a> Event<'a> {
     /// Of a stored message, unless its content was expunged.
     pub fn of(message: &'a Message) -> Option<Self> {
-        let Message { id, event_type, content_type, payload, .. } = message;
-        Some(Self { id: *id, event_type, content_type: content_type.as_deref(), payload: payload.as_ref()? })
+        let Message { id, event_type, content_type, payload, trace, .. } = message;
+        let payload = payload.as_ref()?;
+        Some(Self { id: *id, event_type, content_type: content_type.as_deref(), payload, trace: *trace })
     }
 }
 
@@ -105,6 +109,9 @@ impl Call<'_> {
         };
         let mut headers = self.ours(kind, &event.id.to_string(), &body);
         headers.add(self.event_type_header(), event.event_type);
+        if let Some(trace) = event.trace {
+            headers.add(trace::HEADER, &trace.to_string());
+        }
         if format == Format::CloudEventsBinary {
             for (name, value) in body::attributes(event, &self.source()) {
                 headers.add(name, &body::encoded(&value));

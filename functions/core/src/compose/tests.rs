@@ -64,7 +64,7 @@ impl Published {
     }
 
     fn event(&self, n: u8) -> Event<'_> {
-        Event { id: id(n), event_type: "invoice.paid", content_type: self.1, payload: &self.0 }
+        Event { id: id(n), event_type: "invoice.paid", content_type: self.1, payload: &self.0, trace: None }
     }
 }
 

@@ -141,6 +141,7 @@ async fn a_message_that_was_failing_is_told_to_have_recovered() {
             endpoints: Vec::new(),
             held: Vec::new(),
             also: Vec::new(),
+            trace: None,
             fans_out: false,
         },
     );

@@ -20,6 +20,7 @@ use crate::{
     outbound::{Exchange, Sender},
     ports::{Ambient, Keys, LONGEST_DELAY, Unavailable, chain},
     time::Time,
+    trace::TraceParent,
 };
 
 /// Longer waits are spent delayed or parked. A message that waits for its visibility counts as in flight, and of those a
@@ -80,7 +81,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         tracing::info!(
             msg = %delivery.message, app = %delivery.app, endpoint = %delivery.endpoint, attempt = %id, status = attempt.status,
             fault = attempt.fault.map(FaultClass::as_str), duration_ms = attempt.millis, probe = due.probe,
-            manual = manual.is_some(), "attempted"
+            manual = manual.is_some(), trace = due.job.envelope.trace.map(TraceParent::id), "attempted"
         );
         metric::attempted(&attempt);
         let succeeded = attempt.succeeded();

@@ -149,6 +149,7 @@ mod tests {
             rev: 1,
             slot: None,
             missed: 0,
+            trace: None,
             manual: None,
             content_type: None,
             payload: "{}".into(),

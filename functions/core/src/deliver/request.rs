@@ -57,6 +57,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         moment: Moment,
     ) -> Sent {
         let confirm_url = self.confirm_url(endpoint, opened, &event, attempt, moment.at);
+        let event = Event { trace: event.trace.map(|trace| trace.attempt(attempt)), ..event };
         let compose = |authorization: Option<&Header>, timeout| {
             let confirm_url = confirm_url.as_deref();
             let call = self.call(endpoint, opened, authorization, moment.at, timeout);

@@ -69,7 +69,7 @@ impl<D: Directory, L: Paces, K: Keys, A: Ambient, S: Sender + Prober> Doctor<'_,
         timeout: Duration,
     ) -> Outbound {
         let payload: Arc<str> = json!({ "type": event_type, "test": true, "timestamp": at }).to_string().into();
-        let event = Event { id, event_type, content_type: None, payload: &payload };
+        let event = Event { id, event_type, content_type: None, payload: &payload, trace: None };
         let confirm_url = endpoint.delivery.confirm.and_then(|confirming| {
             let attempt = AttemptId::new(at, self.ambient.random(), endpoint.id);
             let expires_at = at.plus(Duration::from_secs(u64::from(confirming.within_seconds)) + timeout);

@@ -14,6 +14,7 @@ use crate::{
     rules::{CONTENT_TYPE, CONTENT_TYPE_LIMIT, Check, is_content_type},
     shapes::{AnyObject, Name, Uid},
     token::{Caller, Scope},
+    trace::TraceParent,
 };
 
 /// Days a message is kept unless the producer says otherwise, and the limits of what it may say.
@@ -53,6 +54,9 @@ pub struct Draft<'a> {
     pub(super) application: Option<ApplicationIn>,
     #[serde(default, deserialize_with = "object")]
     transformations_params: Option<Raw>,
+    /// Of the request's header.
+    #[serde(skip)]
+    pub(super) trace: Option<TraceParent>,
 }
 
 /// A payload to show in descriptions.
@@ -114,7 +118,14 @@ impl<'a> Draft<'a> {
             payload_retention_period: RETENTION_DAYS,
             application: None,
             transformations_params: None,
+            trace: None,
         }
+    }
+
+    /// In that trace.
+    #[must_use]
+    pub fn traced(self, trace: Option<TraceParent>) -> Self {
+        Self { trace, ..self }
     }
 
     /// What a third party has sent: a JSON object is the payload, anything else a raw one of its content type.

@@ -88,6 +88,7 @@ impl Plan {
             endpoints: Vec::new(),
             held: Vec::new(),
             also: Vec::new(),
+            trace: draft.trace,
             fans_out: false,
         };
         let found = matching(&message, &self.audience.endpoints);

@@ -77,6 +77,7 @@ impl World {
             endpoints: endpoints.iter().map(|n| endpoint(*n)).collect(),
             held: Vec::new(),
             also: Vec::new(),
+            trace: None,
             fans_out: false,
         };
         self.memory.state().messages.insert((app(), message.id), message);

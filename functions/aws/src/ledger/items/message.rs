@@ -28,6 +28,9 @@ pub(in crate::ledger) fn message_item(message: &Message) -> Item {
     if let Some(content_type) = &message.content_type {
         item.insert("ct".to_owned(), text(content_type));
     }
+    if let Some(trace) = message.trace {
+        item.insert("trace".to_owned(), text(trace));
+    }
     if message.fans_out {
         item.insert("fan".to_owned(), AttributeValue::Bool(true));
     }
@@ -69,6 +72,8 @@ pub(in crate::ledger) fn message_from(item: &Item) -> Result<Message, BadItem> {
         held: ids_from(item, "held")?,
         also: also(item)?,
         content_type: item.maybe_text("ct").map(str::to_owned),
+        // For people who look; a damaged one is not worth a message.
+        trace: item.maybe_text("trace").and_then(|trace| trace.parse().ok()),
         fans_out: item.contains_key("fan"),
     })
 }
@@ -119,6 +124,7 @@ mod tests {
             held: endpoints.iter().rev().copied().collect(),
             content_type: None,
             also: endpoints.iter().take(1).copied().collect(),
+            trace: None,
             fans_out: false,
             endpoints,
         }

@@ -55,6 +55,7 @@ mod tests {
             endpoints: Vec::new(),
             also: Vec::new(),
             held: Vec::new(),
+            trace: None,
             fans_out: true,
         };
         let endpoint = |n| EndpointId::from_ksuid(Ksuid::from_bytes([n; 20]));

@@ -49,6 +49,7 @@ fn message(secs: u32, n: u8) -> Message {
         endpoints: vec![endpoint(7)],
         held: Vec::new(),
         also: Vec::new(),
+        trace: None,
         fans_out: false,
     }
 }

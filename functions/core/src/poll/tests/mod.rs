@@ -69,6 +69,7 @@ impl World {
             endpoints: Vec::new(),
             held: Vec::new(),
             also: Vec::new(),
+            trace: None,
             fans_out: false,
         }
     }

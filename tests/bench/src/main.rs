@@ -1,0 +1,58 @@
+//! What Postrider costs, on the local stack, with the functions as they are deployed on AWS.
+//!
+//! `cargo run -p bench` measures everything and prints tables; `-- --json FILE` writes the figures as well. Each figure is
+//! shown beside what cannot be undercut, measured in the same run: a bare loop that signs and POSTs, and a function that
+//! does nothing.
+
+#![expect(clippy::print_stdout, reason = "a tool that prints what it has measured")]
+
+mod cpu;
+mod procs;
+mod start;
+mod table;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, ValueEnum};
+use postrider_local::{FUNCTIONS, Progress, build_release};
+use serde_json::{Map, Value};
+
+/// Measures what Postrider costs on a local stack.
+#[derive(Debug, Parser)]
+#[command(name = "bench")]
+struct Options {
+    /// What to measure; everything unless it is given.
+    what: Vec<What>,
+    /// Writes the figures to this file.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// CPU time of the functions for a delivered event.
+    Cpu,
+    /// From the start of a process to its first question for work; sizes.
+    Start,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let options = Options::parse();
+    let wants = |what| options.what.is_empty() || options.what.contains(&what);
+    let names: Vec<_> = FUNCTIONS.into_iter().chain(["floor", "minimal"]).collect();
+    let binaries = build_release(&names, Progress::quiet())?;
+    let mut figures = Map::new();
+    if wants(What::Start) {
+        figures.insert("start".to_owned(), start::measure(&binaries).await?);
+    }
+    if wants(What::Cpu) {
+        figures.insert("cpu".to_owned(), cpu::measure(&binaries).await?);
+    }
+    if let Some(path) = options.json {
+        let text = serde_json::to_string_pretty(&Value::Object(figures))?;
+        std::fs::write(&path, text + "\n").with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}

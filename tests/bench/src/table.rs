@@ -1,0 +1,16 @@
+//! Tables.
+
+/// Prints columns as wide as they need to be: the first to the left, the others to the right.
+pub(crate) fn print(title: &str, head: &[&str], rows: &[Vec<String>]) {
+    println!("\n{title}");
+    let head: Vec<String> = head.iter().map(|name| (*name).to_owned()).collect();
+    let all: Vec<&Vec<String>> = std::iter::once(&head).chain(rows).collect();
+    let width = |column: usize| all.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    for row in &all {
+        let cells = row.iter().enumerate().map(|(column, cell)| {
+            let width = width(column).unwrap_or_default();
+            if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
+        println!("  {}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+}
