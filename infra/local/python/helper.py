@@ -67,11 +67,12 @@ def deploy(stack, template, parameters, binaries):
             properties = resource["Properties"]
             name = Path(properties["CodeUri"]).name
             properties["CodeUri"] = {"Bucket": BUCKET, "Key": upload(binaries[name])}
-            make_numbers(properties.get("Events", {}), template["Parameters"], parameters)
+        if resource["Type"] == "AWS::Lambda::EventSourceMapping":
+            make_numbers(resource["Properties"], template["Parameters"], parameters)
     formation = client("cloudformation")
     formation.create_stack(
         StackName=stack,
-        TemplateBody=json.dumps(template),
+        TemplateURL=upload_template(template),
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     )
@@ -86,14 +87,13 @@ def is_transport(statement):
     return statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def make_numbers(events, declared, parameters):
+def make_numbers(mapping, declared, parameters):
     """CloudFormation turns a parameter into a number where one is wanted; the local AWS leaves it a text here."""
-    for event in events.values():
-        scaling = event["Properties"].get("ScalingConfig", {})
-        for key, value in scaling.items():
-            if isinstance(value, dict):
-                name = value["Ref"]
-                scaling[key] = int(parameters.get(name, declared[name]["Default"]))
+    scaling = mapping.get("ScalingConfig", {})
+    for key, value in scaling.items():
+        if isinstance(value, dict):
+            name = value["Ref"]
+            scaling[key] = int(parameters.get(name, declared[name]["Default"]))
 
 
 def undeploy(stack):
@@ -124,6 +124,16 @@ def failures(stack):
         for event in reversed(events)
         if event["ResourceStatus"].endswith("_FAILED")
     )
+
+
+def upload_template(template):
+    """The URL of the template in S3: a request takes 51,200 bytes at most."""
+    body = json.dumps(template).encode()
+    key = hashlib.sha256(body).hexdigest() + ".json"
+    store = client("s3")
+    store.create_bucket(Bucket=BUCKET)
+    store.put_object(Bucket=BUCKET, Key=key, Body=body)
+    return f"{os.environ['AWS_ENDPOINT_URL']}/{BUCKET}/{key}"
 
 
 def upload(binary):
