@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 const GUIDES: &str = "infra/guides";
 
 /// Besides the guides.
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "README.md",
     "SECURITY.md",
     "events/catalogue/README.md",
@@ -25,6 +25,7 @@ const DOCUMENTS: [&str; 9] = [
     "functions/delivery/README.md",
     "functions/ingest/README.md",
     "functions/scheduler/README.md",
+    "infra/cdk/README.md",
     "infra/cli/README.md",
     "infra/on-aws.md",
 ];
