@@ -93,3 +93,63 @@ async fn everything_that_is_counted_is_told() -> Result<()> {
     })
     .await
 }
+
+/// Namespace `Postrider` and the name of a metric, wherever they stand in a template beside each other.
+fn named(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(all) => {
+            if let [Value::String(namespace), Value::String(name), ..] = all.as_slice()
+                && namespace == "Postrider"
+            {
+                found.insert(name.clone());
+            }
+            for value in all {
+                named(value, found);
+            }
+        }
+        Value::Object(members) => {
+            if members.get("Namespace").is_some_and(|namespace| namespace == "Postrider") {
+                found.extend(members.get("MetricName").and_then(Value::as_str).map(str::to_owned));
+            }
+            for value in members.values() {
+                named(value, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The body of the dashboard, with something in every place that CloudFormation fills.
+fn rendered(body: &Value) -> Option<Value> {
+    let sub = &body["Fn::Sub"];
+    let text = sub.as_str().or_else(|| sub[0].as_str())?;
+    let mut parts = text.split("${");
+    let mut filled = parts.next()?.to_owned();
+    for part in parts {
+        let (name, rest) = part.split_once('}')?;
+        filled += if name.starts_with('!') { name } else { "1" };
+        filled += rest;
+    }
+    serde_json::from_str(&filled).ok()
+}
+
+#[tokio::test]
+async fn what_the_dashboard_and_the_alarms_name_is_a_metric() -> Result<()> {
+    let template = world().emulator.template().await?;
+    let resources = template["Resources"].as_object().context("resources")?;
+    let of = |kind: &'static str| resources.values().filter(move |resource| resource["Type"] == kind);
+    let mut shown = BTreeSet::new();
+    for dashboard in of("AWS::CloudWatch::Dashboard") {
+        let body = &dashboard["Properties"]["DashboardBody"];
+        named(&rendered(body).with_context(|| body.to_string())?, &mut shown);
+    }
+    let mut alarming = BTreeSet::new();
+    of("AWS::CloudWatch::Alarm").for_each(|alarm| named(&alarm["Properties"], &mut alarming));
+    assert!(shown.len() > 10 && alarming.len() > 1, "{shown:?} {alarming:?}");
+    for name in shown.union(&alarming) {
+        assert!(Metric::named(name).is_some(), "{name} is told by nobody");
+    }
+    let unseen: Vec<_> = Metric::ALL.iter().filter(|metric| !shown.contains(metric.name())).collect();
+    assert!(unseen.is_empty(), "not on the dashboard: {unseen:?}");
+    Ok(())
+}
