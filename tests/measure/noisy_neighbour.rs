@@ -6,10 +6,10 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use futures::future::try_join_all;
 use postrider_local::Reply;
-use postrider_tests::{Stack, Tenant, world};
+use postrider_tests::{Stack, Tenant, print_table, world};
 
 use crate::{
-    figures::{millis, percentile, print_load, print_table},
+    figures::{millis, percentile, print_load},
     traffic::{Sent, arrivals, steady},
 };
 

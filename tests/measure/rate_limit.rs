@@ -7,10 +7,10 @@ use std::{
 
 use anyhow::{Result, ensure};
 use postrider_local::Received;
-use postrider_tests::{histogram, most_in_a_second, publish_at_once, receives, took, world};
+use postrider_tests::{histogram, most_in_a_second, print_table, publish_at_once, receives, took, world};
 use svix::models::EndpointIn;
 
-use crate::figures::{print_load, print_table};
+use crate::figures::print_load;
 
 const RATE: u16 = 10;
 const MESSAGES: usize = 300;

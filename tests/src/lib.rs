@@ -17,6 +17,7 @@ mod rates;
 mod recorded;
 mod sockets;
 mod stack;
+mod table;
 mod tenant;
 
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub use rates::{PRODUCERS, histogram, most_in_a_second, publish_at_once, receive
 pub use recorded::Recorded;
 pub use sockets::{Authority, Sockets, read_request, self_signed};
 pub use stack::{Stack, World, client, world};
+pub use table::print_table;
 pub use tenant::{Tenant, refusal, verify};
 
 /// Longer than anything that should happen takes on a busy machine.

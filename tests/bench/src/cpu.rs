@@ -5,11 +5,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use postrider_local::Binaries;
-use postrider_tests::{Stack, Tenant, world};
+use postrider_tests::{Stack, Tenant, print_table, world};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::{procs, table};
+use crate::procs;
 
 const PATIENCE: Duration = Duration::from_mins(3);
 const PUBLISHERS: usize = 4;
@@ -65,7 +65,8 @@ pub(crate) async fn measure(binaries: &Binaries) -> Result<Value> {
         }));
     }
     let head = ["CPU microseconds per delivered event", "delivered", "ingest", "delivery", "both", "floor", "x floor"];
-    table::print("CPU (release profile, HTTP to a local AWS without TLS)", &head, &rows);
+    println!("\nCPU (release profile, HTTP to a local AWS without TLS)");
+    print_table(&head, &rows);
     Ok(Value::Array(figures))
 }
 

@@ -9,7 +9,6 @@
 mod cpu;
 mod procs;
 mod start;
-mod table;
 
 use std::path::PathBuf;
 

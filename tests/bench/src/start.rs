@@ -7,10 +7,11 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use postrider_local::{Binaries, FUNCTIONS};
+use postrider_tests::print_table;
 use serde_json::{Map, Value, json};
 use tokio::{io::AsyncReadExt as _, net::TcpListener, process::Command, time::timeout};
 
-use crate::{procs, table};
+use crate::procs;
 
 const RUNS: usize = 15;
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -54,7 +55,8 @@ pub(crate) async fn measure(binaries: &Binaries) -> Result<Value> {
     }
     figures.insert("floor".to_owned(), json!({"cpuMillis": millis(floor.cpu), "wallMillis": millis(floor.wall)}));
     let head = ["", "CPU ms", "wall ms", "x floor", "binary MB", "zip MB"];
-    table::print(&format!("Start to the first question for work (median of {RUNS})"), &head, &rows);
+    println!("\nStart to the first question for work (median of {RUNS})");
+    print_table(&head, &rows);
     Ok(Value::Object(figures))
 }
 
