@@ -56,7 +56,8 @@ async fn a_delivery_that_kills_its_function_is_a_dead_letter_and_can_be_redriven
     let stack = world().stack("poisoned", &parameters).await?;
     let tenant = stack.tenant("poison").await?;
     tenant.receiver.on("/hook", |_, nth| {
-        Reply::status(200).after(if nth <= 3 { Duration::from_millis(1_500) } else { Duration::ZERO })
+        // Longer than a busy machine takes to kill, shorter than an attempt may take.
+        Reply::status(200).after(if nth <= 3 { Duration::from_secs(4) } else { Duration::ZERO })
     });
     let endpoint = tenant.endpoint("/hook").await?;
     let message = tenant.publish("invoice.paid", json!({})).await?;

@@ -126,6 +126,23 @@ impl Stack {
         Ok(())
     }
 
+    /// Seconds from now until a message expires.
+    pub async fn expires_in(&self, app: &str, message: &str) -> Result<i64> {
+        let request = world().dynamodb().get_item().table_name(self.output("LedgerTableName")?).consistent_read(true);
+        let item = request.key("pk", text(app)).key("sk", text(message)).send().await.context("reading")?.item;
+        let item = item.context("no such message")?;
+        let expires = item.get("expires").and_then(|expires| expires.as_n().ok()).context("an expiry")?;
+        Ok(expires.parse::<i64>()? - now().secs())
+    }
+
+    /// Does to a message what time does: it has expired, and DynamoDB has not removed it yet, for which it takes days.
+    pub async fn expire(&self, app: &str, message: &str) -> Result<()> {
+        let request = world().dynamodb().update_item().table_name(self.output("LedgerTableName")?);
+        let request = request.key("pk", text(app)).key("sk", text(message)).update_expression("SET expires = :then");
+        request.expression_attribute_values(":then", number(now().secs() - 1)).send().await.context("expiring")?;
+        Ok(())
+    }
+
     /// How many items of the ledger are in a partition.
     pub async fn partition(&self, of: &str) -> Result<usize> {
         let request = world().dynamodb().query().table_name(self.output("LedgerTableName")?).consistent_read(true);
