@@ -52,12 +52,17 @@ async fn what_is_not_a_delivery_is_a_dead_letter_and_its_neighbours_are_delivere
 
 #[tokio::test]
 async fn a_delivery_that_kills_its_function_is_a_dead_letter_and_can_be_redriven() -> Result<()> {
-    let parameters = [("MaxReceives", "3"), ("DeliveryTimeoutSeconds", "8"), ("QueueVisibilitySeconds", "8")];
+    let parameters = [
+        ("MaxReceives", "3"),
+        ("AttemptTimeoutSeconds", "25"),
+        ("DeliveryTimeoutSeconds", "40"),
+        ("QueueVisibilitySeconds", "8"),
+    ];
     let stack = world().stack("poisoned", &parameters).await?;
     let tenant = stack.tenant("poison").await?;
     tenant.receiver.on("/hook", |_, nth| {
         // Longer than a busy machine takes to kill, shorter than an attempt may take.
-        Reply::status(200).after(if nth <= 3 { Duration::from_secs(4) } else { Duration::ZERO })
+        Reply::status(200).after(if nth <= 3 { Duration::from_secs(20) } else { Duration::ZERO })
     });
     let endpoint = tenant.endpoint("/hook").await?;
     let message = tenant.publish("invoice.paid", json!({})).await?;
