@@ -6,26 +6,20 @@ use aws_config::{
     BehaviorVersion, SdkConfig,
     environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
     retry::RetryConfig,
+    stalled_stream_protection::StalledStreamProtectionConfig,
     timeout::TimeoutConfig,
 };
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
 
-use crate::{ConfigTable, Ledger, Meter, Queues, RejectQueue, SecretKeys, sqs::QueueUrls};
+use crate::{ConfigTable, Ledger, Meter, Queues, RejectQueue, SecretKeys, http::Http, sqs::QueueUrls};
 
 /// Requests to AWS are tried so often, at random times within these pauses, doubled from the first to the longest: some
 /// three seconds of throttling are outlasted.
 const ATTEMPTS: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// With all its attempts; every function runs longer than this.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(12);
-/// A frozen function's sockets are dead when it wakes: do not keep them long.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The clients of the three services, from which a function takes the ports it needs. Connecting to nothing until
 /// the first call.
@@ -40,18 +34,21 @@ pub struct Aws {
 impl Aws {
     /// Reads region, credentials and endpoint from the environment, as Lambda and the SDK define it (`AWS_REGION`,
     /// `AWS_ACCESS_KEY_ID`, …, `AWS_ENDPOINT_URL`). Makes no network call.
-    pub async fn connect() -> Self {
-        let config = sdk_config().await;
+    ///
+    /// # Errors
+    /// If there can be no TLS.
+    pub async fn connect() -> Result<Self, lambda_runtime::Error> {
+        let config = sdk_config(Http::new()?).await;
         let meter = Meter::default();
         let dynamodb = aws_sdk_dynamodb::config::Builder::from(&config).interceptor(meter.clone()).build();
         let sqs = aws_sdk_sqs::config::Builder::from(&config).interceptor(meter.clone()).build();
         let secrets = aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(meter.clone()).build();
-        Self {
+        Ok(Self {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
             sqs: aws_sdk_sqs::Client::from_conf(sqs),
             secrets: aws_sdk_secretsmanager::Client::from_conf(secrets),
             meter,
-        }
+        })
     }
 
     /// Counts everything that the ports ask of AWS.
@@ -85,22 +82,21 @@ impl Aws {
     }
 }
 
-async fn sdk_config() -> SdkConfig {
-    let client =
-        Builder::new().pool_idle_timeout(IDLE_TIMEOUT).tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
+async fn sdk_config(http: Http) -> SdkConfig {
     let retries = RetryConfig::standard()
         .with_max_attempts(ATTEMPTS)
         .with_initial_backoff(FIRST_PAUSE)
         .with_max_backoff(LONGEST_PAUSE);
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
         .build();
     aws_config::defaults(BehaviorVersion::v2026_01_12())
         .region(EnvironmentVariableRegionProvider::new())
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-        .http_client(client)
+        .http_client(http)
+        // A body that comes too slowly is ended by the attempt's timeout.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(retries)
         .timeout_config(timeouts)
         .load()

@@ -16,6 +16,7 @@ mod cause;
 mod config;
 mod connect;
 mod dynamo;
+mod http;
 mod ledger;
 mod meter;
 mod secrets;

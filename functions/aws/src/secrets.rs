@@ -81,7 +81,8 @@ impl Keys for SecretKeys {
         {
             return Ok(cached.keyring.clone());
         }
-        match (self.read().await, cache.as_mut()) {
+        // Boxed, since it is rare: whoever wants a key would carry the state of a request about.
+        match (Box::pin(self.read()).await, cache.as_mut()) {
             (Ok(keyring), _) => {
                 *cache = Some(Cached { keyring: keyring.clone(), read: now, asked: now });
                 Ok(keyring)

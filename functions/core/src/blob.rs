@@ -1,8 +1,8 @@
 //! Bytes as they are stored: compressed when, and only when, that saves a write unit.
 
-use std::io::{Read as _, Write as _};
+use std::{cell::RefCell, io::Read as _};
 
-use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
+use flate2::{Compress, Compression, FlushCompress, Status, read::DeflateDecoder};
 
 /// `DynamoDB` bills writes by the started KiB.
 const WRITE_UNIT: usize = 1_024;
@@ -16,22 +16,38 @@ const UNPACKED_LIMIT: u64 = 4 * 1024 * 1024;
 #[error("stored bytes cannot be unpacked")]
 pub struct Damaged;
 
+thread_local! {
+    /// Kept, since its tables take longer to set up than a message to compress.
+    static COMPRESSOR: RefCell<Compress> = RefCell::new(Compress::new(Compression::default(), false));
+}
+
 /// Packs `bytes` for an item whose other attributes take `beside` bytes.
 pub fn pack(bytes: &[u8], beside: usize) -> Vec<u8> {
     let units = |len: usize| (len + 1 + beside).div_ceil(WRITE_UNIT);
-    if units(bytes.len()) > 1 {
-        let mut encoder = DeflateEncoder::new(vec![DEFLATE], Compression::default());
-        if encoder.write_all(bytes).is_ok()
-            && let Ok(packed) = encoder.finish()
-            && units(packed.len() - 1) < units(bytes.len())
-        {
-            return packed;
-        }
+    let room = (units(bytes.len()) - 1) * WRITE_UNIT;
+    if let Some(packed) = deflate(bytes, room.saturating_sub(beside)) {
+        return packed;
     }
     let mut plain = Vec::with_capacity(bytes.len() + 1);
     plain.push(PLAIN);
     plain.extend_from_slice(bytes);
     plain
+}
+
+/// Compressed, with its mark, if that fits `room` bytes.
+fn deflate(bytes: &[u8], room: usize) -> Option<Vec<u8>> {
+    if room < 2 {
+        return None;
+    }
+    let mut packed = Vec::with_capacity(room);
+    packed.push(DEFLATE);
+    COMPRESSOR.with_borrow_mut(|compressor| {
+        compressor.reset();
+        // Writes no more than the capacity.
+        let status = compressor.compress_vec(bytes, &mut packed, FlushCompress::Finish);
+        let fits = status.is_ok_and(|status| status == Status::StreamEnd) && packed.len() <= room;
+        fits.then_some(packed)
+    })
 }
 
 /// Undoes [`pack`].

@@ -12,6 +12,19 @@ use crate::time::Time;
 const EPOCH: i64 = 1_400_000_000;
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const TEXT_LEN: usize = 27;
+/// What each byte is worth as a digit.
+const VALUES: [u8; 256] = values();
+const NO_DIGIT: u8 = 62;
+
+const fn values() -> [u8; 256] {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < NO_DIGIT {
+        values[DIGITS[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+}
 
 /// The part of an identifier that follows its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +69,11 @@ impl Ksuid {
         self.0
     }
 
+    fn limbs(self) -> [u32; 5] {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t] = self.0;
+        [[a, b, c, d], [e, f, g, h], [i, j, k, l], [m, n, o, p], [q, r, s, t]].map(u32::from_be_bytes)
+    }
+
     /// From its 20 bytes.
     pub const fn from_bytes(bytes: [u8; 20]) -> Self {
         Self(bytes)
@@ -73,21 +91,32 @@ fn prefix(at: Time) -> [u8; 5] {
     [a, b, c, d, u8::try_from(units).unwrap_or(u8::MAX)]
 }
 
+/// Five digits at a time: so many fit 32 bits, and divisions by small numbers are what writing an id consists of.
+const FIVE_DIGITS: u32 = 62_u32.pow(5);
+
 impl fmt::Display for Ksuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [b'0'; TEXT_LEN];
-        let mut number = self.0;
-        for digit in text.iter_mut().rev() {
-            let mut rest = 0_u32;
-            for byte in &mut number {
-                let part = rest * 256 + u32::from(*byte);
-                *byte = u8::try_from(part / 62).unwrap_or_default();
-                rest = part % 62;
+        let mut number = self.limbs();
+        for digits in text.rchunks_mut(5) {
+            let mut rest = 0;
+            for limb in &mut number {
+                let part = (u64::from(rest) << 32) | u64::from(*limb);
+                [*limb, rest] = [part / u64::from(FIVE_DIGITS), part % u64::from(FIVE_DIGITS)].map(low);
             }
-            *digit = DIGITS[rest as usize];
+            for digit in digits.iter_mut().rev() {
+                *digit = DIGITS[(rest % 62) as usize];
+                rest /= 62;
+            }
         }
         f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
+}
+
+/// The lower half; the upper one is none here.
+#[expect(clippy::cast_possible_truncation, reason = "that is what it is for")]
+const fn low(number: u64) -> u32 {
+    number as u32
 }
 
 /// The text is not an identifier of the expected kind.
@@ -102,19 +131,26 @@ impl FromStr for Ksuid {
         if text.len() != TEXT_LEN {
             return Err(InvalidId);
         }
-        let mut number = [0_u8; 20];
+        let mut number = [0_u32; 5];
         for digit in text.bytes() {
-            let mut carry = DIGITS.binary_search(&digit).map_err(|_| InvalidId)?;
-            for byte in number.iter_mut().rev() {
-                let part = usize::from(*byte) * 62 + carry;
-                *byte = u8::try_from(part % 256).unwrap_or_default();
-                carry = part / 256;
+            let value = VALUES[usize::from(digit)];
+            if value == NO_DIGIT {
+                return Err(InvalidId);
+            }
+            let mut carry = u32::from(value);
+            for limb in number.iter_mut().rev() {
+                let part = u64::from(*limb) * 62 + u64::from(carry);
+                [*limb, carry] = [part, part >> 32].map(low);
             }
             if carry != 0 {
                 return Err(InvalidId);
             }
         }
-        Ok(Self(number))
+        let mut bytes = [0; 20];
+        for (bytes, limb) in bytes.chunks_exact_mut(4).zip(number) {
+            bytes.copy_from_slice(&limb.to_be_bytes());
+        }
+        Ok(Self(bytes))
     }
 }
 
@@ -146,7 +182,8 @@ macro_rules! id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}{}", $prefix, self.0)
+                f.write_str($prefix)?;
+                fmt::Display::fmt(&self.0, f)
             }
         }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use aws_lambda_events::event::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use postrider_aws::{Aws, System, report, settings::DeliverySettings, telemetry};
 use postrider_core::{
@@ -10,8 +9,9 @@ use postrider_core::{
     deliver::{Courier, Settings},
     ports::Ambient as _,
 };
-use postrider_delivery::{deadline, handle, way};
+use postrider_delivery::{Batch, deadline, handle, way};
 use postrider_egress::{AddressPolicy, Egress};
+use serde_json::value::RawValue;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     telemetry::init(settings.log);
     let policy = AddressPolicy::parse(&settings.allowed_networks)?;
     let egress = Egress::new(policy, settings.extra_ca_pem.as_deref().map(str::as_bytes))?;
-    let aws = Aws::connect().await;
+    let aws = Aws::connect().await?;
     let retry_queue: Arc<str> = settings.queues.retry.as_str().into();
     let courier = Arc::new(Courier::new(
         aws.ledger(&settings.ledger_table, &settings.config_table),
@@ -41,12 +41,12 @@ async fn main() -> Result<(), Error> {
             api_url: settings.api_url,
         },
     ));
-    run(service_fn(move |event: LambdaEvent<SqsEvent>| {
+    run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let (courier, meter, retry_queue) = (Arc::clone(&courier), aws.meter().clone(), Arc::clone(&retry_queue));
         async move {
-            let deliveries = event.payload.records.len();
-            let way = way(&event.payload, &retry_queue);
-            let answer = handle(&courier, event.payload, way, deadline(event.context.deadline, System.now())).await;
+            let batch: Batch = serde_json::from_str(event.payload.get())?;
+            let (deliveries, way) = (batch.len(), way(&batch, &retry_queue));
+            let answer = handle(&courier, batch, way, deadline(event.context.deadline, System.now())).await;
             report!(meter, "batch handled", deliveries = deliveries, returned = answer.batch_item_failures.len());
             Ok::<_, Error>(answer)
         }

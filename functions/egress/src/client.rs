@@ -10,12 +10,17 @@ use postrider_core::{
     probe::{MOST, Probe, Prober, Seen},
 };
 use reqwest::{
-    Certificate, Client, ClientBuilder, Request, Response, Url,
+    Client, ClientBuilder, Request, Response, Url,
     header::{ACCEPT, HeaderMap, SET_COOKIE},
     redirect::Policy,
 };
-use rustls::pki_types::{CertificateDer, pem::PemObject as _};
-use rustls_platform_verifier::Verifier;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{
+        CertificateDer,
+        pem::{self, PemObject as _},
+    },
+};
 use tokio::time::{Instant, timeout};
 use url::Host;
 
@@ -43,6 +48,9 @@ const BODY_PATIENCE: Duration = Duration::from_secs(2);
 /// reqwest cannot lower.)
 const HEADER_LIMIT: u32 = 32 * 1024;
 
+/// As a TLS handshake offers them.
+pub(crate) const PROTOCOLS: [&str; 2] = ["h2", "http/1.1"];
+
 /// Of a response header that is kept.
 const VALUE_LIMIT: usize = 1024;
 
@@ -52,8 +60,7 @@ pub struct Egress {
     https: Lane,
     /// Only where some network may be reached without TLS.
     http: Option<Lane>,
-    /// Besides the system's.
-    extra_roots: Vec<CertificateDer<'static>>,
+    roots: RootCertStore,
     /// What the https client trusts, for probes: made when the first one is asked for.
     trust: OnceLock<Option<Trust>>,
 }
@@ -70,26 +77,28 @@ struct Lane {
 pub enum SetupError {
     /// Not PEM, or not certificates.
     #[error("the extra root certificates cannot be read")]
-    UnreadableRoots(#[source] reqwest::Error),
+    UnreadableRoots(#[source] pem::Error),
     /// Readable, and empty.
     #[error("there is no certificate among the extra root certificates")]
     NoRoots,
-    /// The system has no root certificates, or an extra one is not fit to be one.
+    /// An extra root certificate is not fit to be one.
+    #[error("the TLS client cannot be set up")]
+    Tls(#[from] rustls::Error),
+    /// Something else is wrong.
     #[error("the HTTP client cannot be set up")]
     Client(#[source] reqwest::Error),
 }
 
 impl Egress {
-    /// Trusts the system's root certificates and, for servers with certificates of a private CA, those in `extra_roots` (PEM).
+    /// Trusts what [`postrider_tls`] trusts and, for servers with certificates of a private CA, those in `extra_roots` (PEM).
     pub fn new(policy: AddressPolicy, extra_roots: Option<&[u8]>) -> Result<Self, SetupError> {
         let policy = Arc::new(policy);
-        let roots = extra_roots.map(certificates).transpose()?.unwrap_or_default();
-        let https = Lane::new(&policy, AddressPolicy::permits, |client| client.tls_certs_merge(roots))?;
-        // Never speaks TLS: spare it the reading of the system's certificates.
-        let plain = || Lane::new(&policy, AddressPolicy::allows_plain_http, |client| client.tls_certs_only([]));
+        let roots = postrider_tls::roots(extra_roots.map(certificates).transpose()?.unwrap_or_default())?;
+        let config = postrider_tls::client(roots.clone(), &PROTOCOLS)?;
+        let https = Lane::new(&policy, AddressPolicy::permits, config.clone())?;
+        let plain = || Lane::new(&policy, AddressPolicy::allows_plain_http, config);
         let http = if policy.is_tls_only() { None } else { Some(plain()?) };
-        let extra_roots = extra_roots.map(ders).unwrap_or_default();
-        Ok(Self { https, http, extra_roots, trust: OnceLock::new() })
+        Ok(Self { https, http, roots, trust: OnceLock::new() })
     }
 
     /// One exchange, and what `look` sees in the response's headers.
@@ -112,12 +121,11 @@ impl Egress {
         }
     }
 
-    /// The same that reqwest trusts: the system's roots, and the extra ones.
+    /// What decides in the https client.
     fn trust(&self) -> Option<Trust> {
         let made = self.trust.get_or_init(|| {
-            let verifier = Verifier::new_with_extra_roots(self.extra_roots.iter().cloned(), probe::provider());
-            let verifier = verifier.inspect_err(|error| tracing::error!(%error, "no root certificates for probes"));
-            verifier.ok().map(|verifier| Arc::new(verifier) as Trust)
+            let verifier = postrider_tls::verifier(self.roots.clone());
+            verifier.inspect_err(|error| tracing::error!(%error, "no root certificates for probes")).ok()
         });
         made.clone()
     }
@@ -197,10 +205,10 @@ impl Lane {
     fn new(
         policy: &Arc<AddressPolicy>,
         rule: Rule,
-        trust: impl FnOnce(ClientBuilder) -> ClientBuilder,
+        config: ClientConfig,
     ) -> Result<Self, SetupError> {
         let gate = Gate::new(Arc::clone(policy), rule);
-        let client = trust(settings(&gate)).build().map_err(SetupError::Client)?;
+        let client = settings(&gate).tls_backend_preconfigured(config).build().map_err(SetupError::Client)?;
         Ok(Self { gate, client })
     }
 }
@@ -238,12 +246,8 @@ fn told(headers: &HeaderMap) -> Vec<(String, String)> {
     shown.map(|(name, value)| (name.to_string(), bounded(&String::from_utf8_lossy(value.as_bytes())))).collect()
 }
 
-/// Those that reqwest has read as well; it does not give them away.
-fn ders(pem: &[u8]) -> Vec<CertificateDer<'static>> {
-    CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect()
-}
-
-fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, SetupError> {
-    let roots = Certificate::from_pem_bundle(pem).map_err(SetupError::UnreadableRoots)?;
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, SetupError> {
+    let roots: Vec<_> =
+        CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(SetupError::UnreadableRoots)?;
     if roots.is_empty() { Err(SetupError::NoRoots) } else { Ok(roots) }
 }

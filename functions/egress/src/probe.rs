@@ -11,7 +11,6 @@ use postrider_core::probe::{Address, ConnectFault, Handshake, Probe, Refusal, Re
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 use tokio::{
@@ -21,7 +20,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
-use crate::{certificate, resolver::Gate};
+use crate::{certificate, client::PROTOCOLS, resolver::Gate};
 
 /// For the name; for one address; for the handshake.
 const RESOLVE: Duration = Duration::from_secs(4);
@@ -150,19 +149,14 @@ fn client(shown: Arc<Shown>, host: &Host<&str>) -> Result<(TlsConnector, ServerN
             ServerName::try_from(name.to_owned()).map_err(|error| Error::General(error.to_string()))?
         }
     };
-    let mut config = ClientConfig::builder_with_provider(provider())
+    let mut config = ClientConfig::builder_with_provider(postrider_tls::provider())
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(shown)
         .with_no_client_auth();
     // As requests do.
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = PROTOCOLS.map(|name| name.as_bytes().to_vec()).to_vec();
     Ok((TlsConnector::from(Arc::new(config)), name))
-}
-
-/// The one that requests use.
-pub(crate) fn provider() -> Arc<CryptoProvider> {
-    CryptoProvider::get_default().cloned().unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()))
 }
 
 fn session(connection: &rustls::ClientConnection) -> Session {

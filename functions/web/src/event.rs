@@ -66,10 +66,8 @@ where
         let LambdaEvent { payload, context } = event;
         let answer = if is_http(&payload) {
             let request = serde_json::from_str(payload.get()).map(|mut request| {
-                if let LambdaRequest::ApiGatewayV2(request) = &mut request {
-                    mend(request);
-                }
-                adapter.call(LambdaEvent::new(request, context))
+                mend(&mut request);
+                adapter.call(LambdaEvent::new(LambdaRequest::ApiGatewayV2(request), context))
             });
             Ok(request)
         } else {

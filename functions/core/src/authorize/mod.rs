@@ -118,7 +118,8 @@ impl Tokens {
                 let secret = open(client_secret)?;
                 let client = oauth::Client { url: token_url, id: client_id, secret: &secret, scope: scope.as_deref() };
                 let ask = async || client.ask(&self.user_agent, sender, now, timeout).await;
-                self.token(endpoint, now, ask).await?.header
+                // Boxed, since it is rare: every attempt would carry the state of a request about.
+                Box::pin(self.token(endpoint, now, ask)).await?.header
             }
         }))
     }

@@ -10,11 +10,14 @@ use super::{
     settle::KEPT_AFTER_DUE,
     tend::Lesson,
 };
+use futures::FutureExt as _;
+
 use crate::{
     compose::Event,
     delivery::{Attempt, Delivery, FaultClass, PROMPT, Reason, State},
     entity::Endpoint,
     ids::{AttemptId, Id as _},
+    manner::Confirming,
     message::{Envelope, Manual},
     metric,
     outbound::{Exchange, Sender},
@@ -91,7 +94,10 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         }
         let mut outcome = match manual {
             Some(manual) if !succeeded || delivery.state == State::Succeeded => unchanged(delivery, manual, at),
-            _ if succeeded => self.accepted(delivery, &due.endpoint, due.job.receives()).await,
+            _ if succeeded => match due.endpoint.delivery.confirm {
+                None => ended(delivery, State::Succeeded, true),
+                Some(confirming) => self.taken(delivery, confirming, due.job.receives()).boxed().await,
+            },
             _ => self.failed(delivery, wish, due.job.receives()),
         };
         outcome.event_id.clone_from(&due.job.envelope.event_id);
@@ -113,9 +119,8 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         AttemptId::new(at, self.ambient.random(), delivery.endpoint)
     }
 
-    /// The endpoint has taken it: that is the end, unless it wants to confirm it.
-    async fn accepted(&self, mut delivery: Delivery, endpoint: &Endpoint, receives: u32) -> Outcome {
-        let Some(confirming) = endpoint.delivery.confirm else { return ended(delivery, State::Succeeded, true) };
+    /// The endpoint has taken it, and wants to confirm it.
+    async fn taken(&self, mut delivery: Delivery, confirming: Confirming, receives: u32) -> Outcome {
         // What cannot be read now is read when the time is over.
         if self.is_noted(&delivery).await.unwrap_or(false) {
             return ended(delivery, State::Succeeded, true);

@@ -188,7 +188,8 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
     /// One bad delivery must not take its neighbours with it.
     async fn guarded(&self, due: Due<'_>, trip: Trip) -> Result<Attempted, Fate> {
         let (message, endpoint) = (due.delivery.message, due.delivery.endpoint);
-        AssertUnwindSafe(self.attempt(due, trip)).catch_unwind().await.unwrap_or_else(|_| {
+        // Boxed: the state of an attempt is large, and would be moved about with each of its neighbours.
+        AssertUnwindSafe(self.attempt(due, trip).boxed()).catch_unwind().await.unwrap_or_else(|_| {
             tracing::error!(msg = %message, %endpoint, "a delivery panicked");
             Err(Fate::Failed)
         })

@@ -7,7 +7,7 @@
 //! data, so that a sealed secret that is copied to another owner, or taken for one of another kind, does not open. The
 //! nonce is random: 96 bits are safe for far more seals than endpoints exist.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use aes_gcm::{
     Aes256Gcm, Nonce,
@@ -29,11 +29,11 @@ pub use sealed::Sealed;
 const NONCE_LEN: usize = 12;
 const SHORTEST_ROOT: usize = 32;
 
-/// The root keys, by name.
+/// The root keys, by name. Clones share them.
 #[derive(Clone)]
 pub struct Keyring {
-    current: String,
-    roots: BTreeMap<String, Vec<u8>>,
+    current: Arc<str>,
+    roots: Arc<BTreeMap<String, Vec<u8>>>,
 }
 
 /// The keyring or something sealed with it cannot be used.
@@ -61,7 +61,7 @@ impl Keyring {
         if !roots.contains_key(&current) || roots.values().any(|root| root.len() < SHORTEST_ROOT) {
             return Err(KeyError::Malformed);
         }
-        Ok(Self { current, roots })
+        Ok(Self { current: current.into(), roots: Arc::new(roots) })
     }
 
     /// The name of the key that new seals and tokens use.
@@ -126,7 +126,7 @@ impl Keyring {
         let sealed = self.cipher(&self.current)?.encrypt(&Nonce::from(nonce), payload);
         let mut bytes = nonce.to_vec();
         bytes.extend(sealed.map_err(|_| KeyError::Broken)?);
-        Ok(Sealed { key: self.current.clone(), kind, bytes })
+        Ok(Sealed { key: self.current.to_string(), kind, bytes })
     }
 
     fn reopen(&self, sealed: &Sealed, owner: impl Id) -> Result<Vec<u8>, KeyError> {

@@ -129,5 +129,5 @@ fn extra_roots_that_are_none_are_an_error_at_once() {
     let broken = "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n";
     assert!(matches!(new(broken), SetupError::UnreadableRoots(_)));
     let empty = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    assert!(matches!(new(empty), SetupError::Client(_)));
+    assert!(matches!(new(empty), SetupError::Tls(_)));
 }
