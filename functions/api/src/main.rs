@@ -19,7 +19,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let policy = AddressPolicy::parse(&settings.allowed_networks)?;
     let sender = Arc::new(Egress::new(policy, extra_roots)?);
     let issuer = settings.trust.map(|trust| Issuer::new(trust, Arc::clone(&sender)));
-    let aws = Aws::connect().await?;
+    let aws = Aws::connect()?;
     let api = Api::<OnAws> {
         directory: aws.config_table(&settings.config_table),
         record: aws.ledger(&settings.ledger_table, &settings.config_table),

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use aws_config::{
-    BehaviorVersion, SdkConfig,
-    environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
-    retry::RetryConfig,
-    stalled_stream_protection::StalledStreamProtectionConfig,
-    timeout::TimeoutConfig,
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Credentials, IdentityCache, Region, SharedCredentialsProvider, StalledStreamProtectionConfig,
+    retry::RetryConfig, timeout::TimeoutConfig,
 };
+use aws_types::SdkConfig;
+use lambda_runtime::Error;
 
-use crate::{ConfigTable, Ledger, Meter, Queues, RejectQueue, SecretKeys, http::Http, sqs::QueueUrls};
+use crate::{
+    ConfigTable, Ledger, Meter, Queues, RejectQueue, SecretKeys, http::Http, settings::AwsSettings, sqs::QueueUrls,
+};
 
 /// Requests to AWS are tried so often, at random times within these pauses, doubled from the first to the longest: some
 /// three seconds of throttling are outlasted.
@@ -32,13 +33,13 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Reads region, credentials and endpoint from the environment, as Lambda and the SDK define it (`AWS_REGION`,
-    /// `AWS_ACCESS_KEY_ID`, …, `AWS_ENDPOINT_URL`). Makes no network call.
+    /// Reads region, credentials and endpoint from the environment, as Lambda sets it, and looks nowhere else, such as
+    /// profiles. Makes no network call.
     ///
     /// # Errors
-    /// If there can be no TLS.
-    pub async fn connect() -> Result<Self, lambda_runtime::Error> {
-        let config = sdk_config(Http::new()?).await;
+    /// If the environment lacks region or credentials, or there can be no TLS.
+    pub fn connect() -> Result<Self, Error> {
+        let config = sdk_config(AwsSettings::from_env()?, Http::new()?);
         let meter = Meter::default();
         let dynamodb = aws_sdk_dynamodb::config::Builder::from(&config).interceptor(meter.clone()).build();
         let sqs = aws_sdk_sqs::config::Builder::from(&config).interceptor(meter.clone()).build();
@@ -82,7 +83,8 @@ impl Aws {
     }
 }
 
-async fn sdk_config(http: Http) -> SdkConfig {
+fn sdk_config(aws: AwsSettings, http: Http) -> SdkConfig {
+    let credentials = Credentials::new(aws.key_id, aws.secret_key, aws.session, None, "environment");
     let retries = RetryConfig::standard()
         .with_max_attempts(ATTEMPTS)
         .with_initial_backoff(FIRST_PAUSE)
@@ -91,14 +93,16 @@ async fn sdk_config(http: Http) -> SdkConfig {
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
         .build();
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .region(EnvironmentVariableRegionProvider::new())
-        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(aws.region))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .identity_cache(IdentityCache::no_cache())
         .http_client(http)
         // A body that comes too slowly is ended by the attempt's timeout.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(retries)
-        .timeout_config(timeouts)
-        .load()
-        .await
+        .timeout_config(timeouts);
+    config.set_endpoint_url(aws.endpoint);
+    config.build()
 }

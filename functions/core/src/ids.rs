@@ -70,8 +70,11 @@ impl Ksuid {
     }
 
     fn limbs(self) -> [u32; 5] {
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t] = self.0;
-        [[a, b, c, d], [e, f, g, h], [i, j, k, l], [m, n, o, p], [q, r, s, t]].map(u32::from_be_bytes)
+        let mut limbs = [0; 5];
+        for (limb, bytes) in limbs.iter_mut().zip(self.0.as_chunks().0) {
+            *limb = u32::from_be_bytes(*bytes);
+        }
+        limbs
     }
 
     /// From its 20 bytes.
@@ -147,8 +150,8 @@ impl FromStr for Ksuid {
             }
         }
         let mut bytes = [0; 20];
-        for (bytes, limb) in bytes.chunks_exact_mut(4).zip(number) {
-            bytes.copy_from_slice(&limb.to_be_bytes());
+        for (bytes, limb) in bytes.as_chunks_mut().0.iter_mut().zip(number) {
+            *bytes = limb.to_be_bytes();
         }
         Ok(Self(bytes))
     }

@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     telemetry::init(settings.log);
     let policy = AddressPolicy::parse(&settings.allowed_networks)?;
     let egress = Egress::new(policy, settings.extra_ca_pem.as_deref().map(str::as_bytes))?;
-    let aws = Aws::connect().await?;
+    let aws = Aws::connect()?;
     let retry_queue: Arc<str> = settings.queues.retry.as_str().into();
     let courier = Arc::new(Courier::new(
         aws.ledger(&settings.ledger_table, &settings.config_table),

@@ -202,11 +202,7 @@ impl Egress {
 }
 
 impl Lane {
-    fn new(
-        policy: &Arc<AddressPolicy>,
-        rule: Rule,
-        config: ClientConfig,
-    ) -> Result<Self, SetupError> {
+    fn new(policy: &Arc<AddressPolicy>, rule: Rule, config: ClientConfig) -> Result<Self, SetupError> {
         let gate = Gate::new(Arc::clone(policy), rule);
         let client = settings(&gate).tls_backend_preconfigured(config).build().map_err(SetupError::Client)?;
         Ok(Self { gate, client })

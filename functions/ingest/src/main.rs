@@ -21,7 +21,7 @@ use postrider_web::serve_with;
 async fn main() -> Result<(), Error> {
     let settings = IngestSettings::from_env()?;
     telemetry::init(settings.log);
-    let aws = Aws::connect().await?;
+    let aws = Aws::connect()?;
     let ledger = aws.ledger(&settings.ledger_table, &settings.config_table);
     let publisher =
         Publisher::new(aws.config_table(&settings.config_table), ledger.clone(), aws.queues(settings.queues), System);

@@ -54,7 +54,7 @@ impl Scheduler {
 async fn main() -> Result<(), Error> {
     let settings = SchedulerSettings::from_env()?;
     telemetry::init(settings.log.clone());
-    let scheduler = Arc::new(Scheduler::new(Aws::connect().await, settings));
+    let scheduler = Arc::new(Scheduler::new(Aws::connect()?, settings));
     run(service_fn(move |event: LambdaEvent<Value>| {
         let scheduler = Arc::clone(&scheduler);
         async move { scheduler.handle(event.payload, System.now().plus(RUN)).await }

@@ -35,7 +35,7 @@
 //! | `POSTRIDER_STACK` | the stack's name, the dimension of all metrics | `postrider` | all |
 //! | `POSTRIDER_LOG` | `error`, `warn`, `info`, `debug`, `trace` or `off` | `info` | all |
 //!
-//! Region, credentials and endpoints are the SDK's own variables, which Lambda sets.
+//! Region and credentials are what Lambda sets: `AWS_REGION`, `AWS_ACCESS_KEY_ID` and so on.
 
 mod source;
 mod trust;
@@ -58,6 +58,33 @@ pub enum InvalidSetting {
     /// It says something else than it may.
     #[error("{0}: {1}")]
     Invalid(&'static str, String),
+}
+
+/// Where AWS is, and as whom it is called: what Lambda sets, once for the life of a process.
+pub(crate) struct AwsSettings {
+    /// `AWS_REGION`.
+    pub(crate) region: String,
+    /// `AWS_ACCESS_KEY_ID`.
+    pub(crate) key_id: String,
+    /// `AWS_SECRET_ACCESS_KEY`.
+    pub(crate) secret_key: String,
+    /// `AWS_SESSION_TOKEN`, if there is one.
+    pub(crate) session: Option<String>,
+    /// `AWS_ENDPOINT_URL`: of a local AWS.
+    pub(crate) endpoint: Option<String>,
+}
+
+impl AwsSettings {
+    pub(crate) fn from_env() -> Result<Self, InvalidSetting> {
+        let source = Source(&environment);
+        Ok(Self {
+            region: source.required("AWS_REGION")?,
+            key_id: source.required("AWS_ACCESS_KEY_ID")?,
+            secret_key: source.required("AWS_SECRET_ACCESS_KEY")?,
+            session: source.optional("AWS_SESSION_TOKEN"),
+            endpoint: source.optional("AWS_ENDPOINT_URL"),
+        })
+    }
 }
 
 /// What ingest needs.
