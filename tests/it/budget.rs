@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use postrider_tests::{PATIENCE, Stack, Tenant, eventually, world};
+use postrider_tests::{PATIENCE, Stack, Tenant, Usage, eventually, usages, world};
 use serde_json::{Value, json};
 
 /// A stack of its own: nobody else's events are in its logs.
@@ -26,42 +26,9 @@ fn payload() -> Value {
     payload
 }
 
-/// One line of a function's log about one invocation.
-#[derive(Debug)]
-pub(crate) struct Usage(Value);
-
-impl Usage {
-    pub(crate) fn get(&self, field: &str) -> f64 {
-        self.0[field].as_f64().unwrap_or_default()
-    }
-
-    pub(crate) fn is(&self, field: &str, count: u32) -> bool {
-        (self.get(field) - f64::from(count)).abs() < 0.01
-    }
-
-    /// How often it looked at what is remembered for half a minute.
-    fn looks(&self) -> u32 {
-        u32::try_from(self.operation("DynamoDB.GetItem")).unwrap_or(u32::MAX)
-    }
-
-    /// Counts of one operation, from text such as `DynamoDB.PutItem=1`.
-    pub(crate) fn operation(&self, name: &str) -> u64 {
-        let all = self.0["requests"].as_str().unwrap_or_default();
-        let mut counts = all.split_whitespace().filter_map(|part| part.strip_prefix(name)?.strip_prefix('='));
-        counts.next().and_then(|count| count.parse().ok()).unwrap_or_default()
-    }
-}
-
-/// The lines of a function that tell of invocations, once there are at least `count`.
-pub(crate) async fn usages(stack: &Stack, function: &str, message: &str, count: usize) -> Result<Vec<Usage>> {
-    let name = stack.deployment.function(function);
-    let lines = || async {
-        let events = world().emulator.logs(&name).await?;
-        let lines = events.iter().filter_map(|event| serde_json::from_str::<Value>(&event.message).ok());
-        let mine: Vec<_> = lines.filter(|line| line["message"] == message).map(Usage).collect();
-        Ok(Some(mine).filter(|mine| mine.len() >= count))
-    };
-    eventually(&format!("{count} lines of {function}"), lines).await
+/// How often it looked at what is remembered for half a minute.
+fn looks(usage: &Usage) -> u32 {
+    u32::try_from(usage.operation("DynamoDB.GetItem")).unwrap_or(u32::MAX)
 }
 
 /// Publishes without an idempotency key, which the client library would add.
@@ -128,7 +95,7 @@ async fn publish_many(stack: &Stack) -> Result<(Tenant, usize)> {
 fn dollars(events: u32, usages: &[&Usage]) -> f64 {
     let sum = |field: &str| usages.iter().map(|usage| usage.get(field)).sum::<f64>();
     let requests = f64::from(count(usages)) * (1.00 + 0.20);
-    let looks: u32 = usages.iter().map(|usage| usage.looks()).sum();
+    let looks: u32 = usages.iter().map(|usage| looks(usage)).sum();
     let units = sum("write_units") * 0.625 + (sum("read_units") - f64::from(looks)) * 0.125;
     (requests + units + sum("sqs_requests") * 0.40) / f64::from(events)
 }
@@ -138,7 +105,7 @@ fn check_ingest(lines: &[Usage]) {
         // Whether the token was revoked, and what the organization demands: now and then.
         let keys = u32::try_from(line.operation("DynamoDB.PutItem")).unwrap_or(u32::MAX) - 1;
         assert!(keys <= 1 && line.operation("DynamoDB.Query") == 1, "{line:?}");
-        assert!(line.looks() <= 2 && line.is("dynamodb_requests", 2 + keys + line.looks()), "{line:?}");
+        assert!(looks(line) <= 2 && line.is("dynamodb_requests", 2 + keys + looks(line)), "{line:?}");
         // An event to forty endpoints takes four batches of ten, and its list of endpoints a second write unit.
         let alone = line.is("sqs_requests", 1) && line.is("write_units", 1 + keys);
         let many = line.is("sqs_requests", 4) && (line.is("write_units", 1) || line.is("write_units", 2));
@@ -149,7 +116,7 @@ fn check_ingest(lines: &[Usage]) {
 /// What an organization demands, and what it has revoked, is remembered for half a minute: by as many instances as there
 /// were requests at once, which is one, and for two organizations.
 fn check_looks(lines: &[Usage]) {
-    let looking = lines.iter().filter(|line| line.looks() > 0).count();
+    let looking = lines.iter().filter(|line| looks(line) > 0).count();
     println!("{looking} of {} requests have looked at what the organization demands, or has revoked", lines.len());
     assert!(looking * 3 <= lines.len().max(16), "{looking} of {} requests", lines.len());
 }
@@ -194,7 +161,7 @@ async fn messages_that_are_published_together_cost_a_fraction() -> Result<()> {
         for line in plain {
             assert_eq!((line.operation("DynamoDB.Query"), line.operation(operation)), (1, writes), "{line:?}");
             assert!(
-                line.is("dynamodb_requests", 1 + u32::try_from(writes)? + line.looks())
+                line.is("dynamodb_requests", 1 + u32::try_from(writes)? + looks(line))
                     && line.is("sqs_requests", sends),
                 "{line:?}"
             );
@@ -206,8 +173,8 @@ async fn messages_that_are_published_together_cost_a_fraction() -> Result<()> {
         println!("{:32} {without:.2} dollars; {with:.2} with Idempotency-Key", "");
         // Without the looks for revocations, which one of many requests makes.
         let without = without
-            - 0.125 * f64::from(plain.iter().map(|line| line.looks()).sum::<u32>()) / f64::from(size * (REQUESTS - 1));
-        let with = with - 0.125 * f64::from(keyed.looks()) / f64::from(size);
+            - 0.125 * f64::from(plain.iter().map(|line| looks(line)).sum::<u32>()) / f64::from(size * (REQUESTS - 1));
+        let with = with - 0.125 * f64::from(looks(keyed)) / f64::from(size);
         assert!(without < most && with < most + 0.63 / f64::from(size), "{without} {with}");
     }
     Ok(())
@@ -229,7 +196,7 @@ async fn a_delivered_event_stays_within_the_budget() -> Result<()> {
 
     let keyed: Vec<_> = ingest.iter().filter(|line| line.operation("DynamoDB.PutItem") == 2).collect();
     let alone =
-        |line: &&Usage| line.looks() == 0 && line.operation("DynamoDB.PutItem") == 1 && line.is("sqs_requests", 1);
+        |line: &&Usage| looks(line) == 0 && line.operation("DynamoDB.PutItem") == 1 && line.is("sqs_requests", 1);
     let plain: Vec<_> = ingest.iter().filter(alone).collect();
     let of = |size| delivery.iter().filter(|line| line.is("deliveries", size)).collect::<Vec<_>>();
     let (ones, tens) = (of(1), of(10));

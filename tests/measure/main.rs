@@ -11,7 +11,6 @@ mod noisy_neighbour;
 mod rate_limit;
 mod recovery;
 mod soak;
-mod traffic;
 
 use anyhow::Result;
 use clap::Parser;

@@ -6,12 +6,9 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use futures::future::try_join_all;
 use postrider_local::Reply;
-use postrider_tests::{Stack, Tenant, print_table, world};
+use postrider_tests::{Sent, Stack, Tenant, arrivals, percentile, print_table, steady, world};
 
-use crate::{
-    figures::{millis, percentile, print_load},
-    traffic::{Sent, arrivals, steady},
-};
+use crate::figures::{millis, print_load};
 
 const HEALTHY: usize = 9;
 /// Between two messages for one endpoint.

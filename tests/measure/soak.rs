@@ -14,10 +14,10 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use futures::future::try_join_all;
 use postrider_local::{Reply, Weather};
-use postrider_tests::{Accepted, Parked, Stack, Tenant, world};
+use postrider_tests::{Accepted, Parked, Stack, Tenant, percentile, world};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::figures::{millis, percentile, print_load};
+use crate::figures::{millis, print_load};
 
 /// Between two publications.
 const EVERY: Duration = Duration::from_millis(200);

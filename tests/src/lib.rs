@@ -19,6 +19,8 @@ mod sockets;
 mod stack;
 mod table;
 mod tenant;
+mod traffic;
+mod usage;
 
 use std::time::Duration;
 
@@ -34,6 +36,8 @@ pub use sockets::{Authority, Sockets, read_request, self_signed};
 pub use stack::{Stack, World, client, world};
 pub use table::print_table;
 pub use tenant::{Tenant, refusal, verify};
+pub use traffic::{Sent, arrivals, percentile, steady};
+pub use usage::{Usage, usages};
 
 /// Longer than anything that should happen takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_mins(1);

@@ -3,29 +3,33 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use postrider_local::Binaries;
 use postrider_tests::{Stack, Tenant, print_table, world};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::procs;
+use crate::{
+    load::{Load, PATIENCE},
+    procs,
+    start::empty_invocation,
+};
 
-const PATIENCE: Duration = Duration::from_mins(3);
-const PUBLISHERS: usize = 4;
 const WARM_UP: usize = 40;
 
-/// Messages in a request, endpoints, bytes of a payload, requests.
-const CASES: [(usize, usize, usize, usize); 9] = [
-    (1, 1, 1_000, 600),
-    (10, 1, 1_000, 100),
-    (1, 10, 1_000, 100),
-    (1, 100, 1_000, 15),
-    (1, 1, 10_000, 300),
-    (10, 1, 10_000, 40),
-    (1, 10, 10_000, 40),
-    (1, 1, 100_000, 80),
-    (1, 10, 100_000, 12),
+const fn load(batch: usize, fan_out: usize, bytes: usize, requests: usize) -> Load {
+    Load { batch, fan_out, bytes, requests, at_once: 4 }
+}
+
+const LOADS: [Load; 9] = [
+    load(1, 1, 1_000, 600),
+    load(10, 1, 1_000, 100),
+    load(1, 10, 1_000, 100),
+    load(1, 100, 1_000, 15),
+    load(1, 1, 10_000, 300),
+    load(10, 1, 10_000, 40),
+    load(1, 10, 10_000, 40),
+    load(1, 1, 100_000, 80),
+    load(1, 10, 100_000, 12),
 ];
 
 /// CPU time.
@@ -44,9 +48,10 @@ pub(crate) async fn measure(binaries: &Binaries) -> Result<Value> {
     for bytes in [1_000, 10_000, 100_000] {
         floors.push((bytes, floor(&stack, binaries, bytes).await?));
     }
-    for (batch, fan_out, bytes, requests) in CASES {
+    for load in LOADS {
+        let Load { batch, fan_out, bytes, .. } = load;
         let floor = floors.iter().find(|(of, _)| *of == bytes).map(|(_, floor)| *floor).context("a floor")?;
-        let (events, spent) = case(&stack, batch, fan_out, bytes, requests).await?;
+        let (events, spent) = case(&stack, load).await?;
         let per = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(events);
         let (ingest, delivery) = (per(spent.ingest), per(spent.delivery));
         let ratio = (ingest + delivery) / floor;
@@ -67,7 +72,9 @@ pub(crate) async fn measure(binaries: &Binaries) -> Result<Value> {
     let head = ["CPU microseconds per delivered event", "delivered", "ingest", "delivery", "both", "floor", "x floor"];
     println!("\nCPU (release profile, HTTP to a local AWS without TLS)");
     print_table(&head, &rows);
-    Ok(Value::Array(figures))
+    let empty = empty_invocation(&binaries["minimal"]).await?.as_secs_f64() * 1e6;
+    println!("An invocation of a function that does nothing takes {empty:.0} microseconds; an event alone needs two.");
+    Ok(json!({"loads": figures, "emptyInvocationMicros": empty}))
 }
 
 async fn floor(stack: &Stack, binaries: &Binaries, bytes: usize) -> Result<f64> {
@@ -81,23 +88,24 @@ async fn floor(stack: &Stack, binaries: &Binaries, bytes: usize) -> Result<f64> 
 }
 
 /// How many events were delivered, and what that took.
-async fn case(stack: &Stack, batch: usize, fan_out: usize, bytes: usize, requests: usize) -> Result<(u32, Spent)> {
+async fn case(stack: &Stack, load: Load) -> Result<(u32, Spent)> {
+    let Load { batch, fan_out, bytes, requests, .. } = load;
     let tenant = stack.tenant(&format!("bench-{batch}-{fan_out}-{bytes}")).await?;
     for _ in 0..fan_out {
         tenant.endpoint("/hook").await?;
     }
     let warm_up = (WARM_UP / (batch * fan_out)).max(2);
-    publish(&tenant, batch, bytes, 0..warm_up).await?;
+    load.publish(&tenant, 0..warm_up).await?;
     arrived(stack, &tenant, warm_up * batch * fan_out).await?;
     let before = spent(stack)?;
-    publish(&tenant, batch, bytes, warm_up..warm_up + requests).await?;
-    arrived(stack, &tenant, (warm_up + requests) * batch * fan_out).await?;
+    load.publish(&tenant, warm_up..warm_up + requests).await?;
+    arrived(stack, &tenant, warm_up * batch * fan_out + load.events()).await?;
     let after = spent(stack)?;
     let spent = Spent {
         ingest: after.ingest.saturating_sub(before.ingest),
         delivery: after.delivery.saturating_sub(before.delivery),
     };
-    Ok((u32::try_from(requests * batch * fan_out)?, spent))
+    Ok((u32::try_from(load.events())?, spent))
 }
 
 fn spent(stack: &Stack) -> Result<Spent> {
@@ -107,33 +115,4 @@ fn spent(stack: &Stack) -> Result<Spent> {
 async fn arrived(stack: &Stack, tenant: &Tenant, count: usize) -> Result<()> {
     tenant.receiver.wait_for("/hook", count, PATIENCE).await?;
     stack.drained().await
-}
-
-/// An order with as many lines as it takes.
-fn payload(bytes: usize, n: usize) -> Value {
-    let line =
-        |n: usize| json!({"sku": format!("sku-{n:04}"), "quantity": n % 9 + 1, "price": n * 199, "currency": "eur"});
-    let one = line(1).to_string().len() + 1;
-    let lines: Vec<_> = (0..bytes / one).map(|nth| line(nth * 7 + n)).collect();
-    json!({"order": format!("ord_{n:06}"), "lines": lines})
-}
-
-/// With keys, as the client libraries send them.
-async fn publish(tenant: &Tenant, batch: usize, bytes: usize, numbers: std::ops::Range<usize>) -> Result<()> {
-    let post = |n: usize| async move {
-        let message = |nth: usize| json!({"eventType": "order.placed", "payload": payload(bytes, n * batch + nth)});
-        let (path, body) = if batch == 1 {
-            (format!("/app/{}/msg?with_content=false", tenant.app), message(0))
-        } else {
-            let messages: Vec<_> = (0..batch).map(message).collect();
-            (format!("/app/{}/msg/batch?with_content=false", tenant.app), json!({ "messages": messages }))
-        };
-        let key = format!("{batch}-{bytes}-{n}");
-        let headers = [("idempotency-key", key.as_str()), ("content-type", "application/json")];
-        let reply = tenant.api.post_raw(&path, &headers, body.to_string()).await?;
-        ensure!(reply.status == 202, "{}", reply.text);
-        Ok(())
-    };
-    stream::iter(numbers.map(post)).buffer_unordered(PUBLISHERS).try_collect::<Vec<()>>().await?;
-    Ok(())
 }

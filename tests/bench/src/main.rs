@@ -6,7 +6,13 @@
 
 #![expect(clippy::print_stdout, reason = "a tool that prints what it has measured")]
 
+mod cost;
 mod cpu;
+mod growth;
+mod latency;
+mod ledger;
+mod load;
+mod memory;
 mod procs;
 mod start;
 
@@ -34,6 +40,14 @@ enum What {
     Cpu,
     /// From the start of a process to its first question for work; sizes.
     Start,
+    /// What is asked of AWS for a million events, and what that costs at list prices.
+    Cost,
+    /// From publication to receipt.
+    Latency,
+    /// The most that the largest batches take.
+    Memory,
+    /// The same figures where much is stored, and with many endpoints. Takes ten minutes.
+    Growth,
 }
 
 #[tokio::main]
@@ -48,6 +62,18 @@ async fn main() -> Result<()> {
     }
     if wants(What::Cpu) {
         figures.insert("cpu".to_owned(), cpu::measure(&binaries).await?);
+    }
+    if wants(What::Cost) {
+        figures.insert("cost".to_owned(), cost::measure(&binaries).await?);
+    }
+    if wants(What::Latency) {
+        figures.insert("latency".to_owned(), latency::measure(&binaries).await?);
+    }
+    if wants(What::Memory) {
+        figures.insert("memory".to_owned(), memory::measure(&binaries).await?);
+    }
+    if wants(What::Growth) {
+        figures.insert("growth".to_owned(), growth::measure(&binaries).await?);
     }
     if let Some(path) = options.json {
         let text = serde_json::to_string_pretty(&Value::Object(figures))?;

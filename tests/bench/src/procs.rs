@@ -21,3 +21,17 @@ pub(crate) fn of_function(stack: &Stack, function: &str) -> Result<Duration> {
     let all = world().emulator.processes(&name)?.into_iter().map(exact);
     all.sum::<Result<Duration>>().with_context(|| name)
 }
+
+/// The most memory that a process of a function had in use (`VmHWM`), in bytes.
+pub(crate) fn peak_of_function(stack: &Stack, function: &str) -> Result<u64> {
+    let name = stack.deployment.function(function);
+    let peaks = world().emulator.processes(&name)?.into_iter().map(peak);
+    peaks.collect::<Result<Vec<_>>>()?.into_iter().max().with_context(|| format!("{name} does not run"))
+}
+
+fn peak(pid: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no peak")?;
+    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kilobytes * 1024)
+}

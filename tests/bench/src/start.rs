@@ -7,13 +7,24 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use postrider_local::{Binaries, FUNCTIONS};
-use postrider_tests::print_table;
+use postrider_tests::{print_table, read_request};
 use serde_json::{Map, Value, json};
-use tokio::{io::AsyncReadExt as _, net::TcpListener, process::Command, time::timeout};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, BufStream},
+    net::TcpListener,
+    process::{Child, Command},
+    time::timeout,
+};
 
 use crate::procs;
 
 const RUNS: usize = 15;
+const INVOCATIONS: u32 = 300;
+/// As the runtime API hands over an event.
+const EVENT: &str = "HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n\
+    lambda-runtime-deadline-ms: 4102444800000\r\n\
+    lambda-runtime-invoked-function-arn: arn:aws:lambda:eu-west-1:1:function:f\r\n\
+    content-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the template gives a function, as far as it reads it when it starts.
@@ -88,11 +99,8 @@ async fn median(binary: &Path) -> Result<Started> {
 /// Plays the runtime API until the process asks for work.
 async fn once(binary: &Path) -> Result<Started> {
     let runtime = TcpListener::bind("127.0.0.1:0").await?;
-    let mut command = Command::new(binary);
-    command.env_clear().envs(ENVIRONMENT).env("AWS_LAMBDA_RUNTIME_API", runtime.local_addr()?.to_string());
-    command.env("POSTRIDER_API_URL", "https://api.example").stdout(std::process::Stdio::null()).kill_on_drop(true);
     let begun = Instant::now();
-    let mut process = command.spawn()?;
+    let mut process = spawn(binary, &runtime)?;
     let asked = async {
         let (mut socket, _) = runtime.accept().await?;
         let mut text = Vec::new();
@@ -107,6 +115,40 @@ async fn once(binary: &Path) -> Result<Started> {
     process.kill().await?;
     anyhow::ensure!(text.starts_with(b"GET /2018-06-01/runtime/invocation/next"), "it asks for something else");
     Ok(Started { wall, cpu })
+}
+
+fn spawn(binary: &Path, runtime: &TcpListener) -> Result<Child> {
+    let mut command = Command::new(binary);
+    command.env_clear().envs(ENVIRONMENT).env("AWS_LAMBDA_RUNTIME_API", runtime.local_addr()?.to_string());
+    command.env("POSTRIDER_API_URL", "https://api.example").stdout(std::process::Stdio::null()).kill_on_drop(true);
+    command.spawn().with_context(|| binary.display().to_string())
+}
+
+/// The CPU time of one invocation of a function, which gets nothing to do.
+pub(crate) async fn empty_invocation(binary: &Path) -> Result<Duration> {
+    timeout(PATIENCE, invocations(binary)).await.context("invocations take too long")?
+}
+
+async fn invocations(binary: &Path) -> Result<Duration> {
+    let runtime = TcpListener::bind("127.0.0.1:0").await?;
+    let process = spawn(binary, &runtime)?;
+    let pid = process.id().context("it has ended")?;
+    let (socket, _) = runtime.accept().await?;
+    socket.set_nodelay(true)?;
+    let mut socket = BufStream::new(socket);
+    let mut before = Duration::ZERO;
+    for nth in 0..=2 * INVOCATIONS {
+        if nth == INVOCATIONS {
+            before = procs::exact(pid)?;
+        }
+        read_request(&mut socket).await?;
+        socket.write_all(EVENT.as_bytes()).await?;
+        socket.flush().await?;
+        read_request(&mut socket).await?;
+        socket.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n").await?;
+        socket.flush().await?;
+    }
+    Ok(procs::exact(pid)?.saturating_sub(before) / INVOCATIONS)
 }
 
 /// Bytes of the zip that is deployed.

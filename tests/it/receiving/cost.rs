@@ -1,7 +1,8 @@
 //! What a request of a sender asks of AWS, as the function's own meter tells.
 
+use postrider_tests::usages;
+
 use super::*;
-use crate::budget::usages;
 
 const FRESH: usize = 5;
 

@@ -81,13 +81,14 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         };
         let (attempt, exchange) = record_of(sent, id, at, &due.endpoint.url);
         let (wish, lesson) = self.learn(&due.endpoint, &exchange, due.probe, delivery.tries > 0);
+        let succeeded = attempt.succeeded();
         tracing::info!(
             msg = %delivery.message, app = %delivery.app, endpoint = %delivery.endpoint, attempt = %id, status = attempt.status,
             fault = attempt.fault.map(FaultClass::as_str), duration_ms = attempt.millis, probe = due.probe,
-            manual = manual.is_some(), trace = due.job.envelope.trace.map(TraceParent::id), "attempted"
+            failed = (!succeeded).then_some(true), manual = manual.is_some(),
+            trace = due.job.envelope.trace.map(TraceParent::id), "attempted"
         );
         metric::attempted(&attempt);
-        let succeeded = attempt.succeeded();
         match manual {
             Some(_) => delivery.keep(Attempt { manual: true, ..attempt }),
             None => delivery.add(attempt),

@@ -7,23 +7,24 @@ use std::{
 
 use anyhow::Result;
 use futures::future::try_join_all;
-use postrider_tests::Tenant;
 use serde_json::json;
 use tokio::time::sleep_until;
 
+use crate::Tenant;
+
 /// A message that was accepted.
 #[derive(Debug, Clone)]
-pub(crate) struct Sent {
+pub struct Sent {
     /// Its id.
-    pub(crate) id: String,
+    pub id: String,
     /// When its publication began, since the traffic did.
-    pub(crate) after: Duration,
+    pub after: Duration,
     /// The same moment.
-    pub(crate) at: Instant,
+    pub at: Instant,
 }
 
 /// Publishes for every tenant at a steady pace, however long the answers take. A list for each tenant.
-pub(crate) async fn steady(tenants: &[Tenant], every: Duration, length: Duration) -> Result<Vec<Vec<Sent>>> {
+pub async fn steady(tenants: &[Tenant], every: Duration, length: Duration) -> Result<Vec<Vec<Sent>>> {
     let start = Instant::now() + Duration::from_millis(100);
     let count = u32::try_from(length.as_millis() / every.as_millis().max(1))?;
     let of_tenant = tenants.iter().enumerate().map(|(nth, tenant)| async move {
@@ -41,11 +42,19 @@ async fn publish(tenant: &Tenant, start: Instant, after: Duration) -> Result<Sen
 }
 
 /// When each message was first received at a path.
-pub(crate) fn arrivals(tenant: &Tenant, path: &str) -> HashMap<String, Instant> {
+pub fn arrivals(tenant: &Tenant, path: &str) -> HashMap<String, Instant> {
     let mut first = HashMap::new();
     for request in tenant.receiver.received(path) {
         let id = request.header("webhook-id").unwrap_or_default().to_owned();
         first.entry(id).or_insert(request.at);
     }
     first
+}
+
+/// The least of the samples that so many per cent of them do not exceed; nothing of none.
+pub fn percentile(samples: &[Duration], percent: usize) -> Option<Duration> {
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable();
+    let rank = (sorted.len() * percent).div_ceil(100);
+    sorted.get(rank.max(1) - 1).copied()
 }
