@@ -1,6 +1,9 @@
 //! One connection setup for the three services.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, Credentials, IdentityCache, Region, SharedCredentialsProvider, StalledStreamProtectionConfig,
@@ -22,13 +25,21 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// With all its attempts; every function runs longer than this.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(12);
 
+/// A client that is made when it is first used: to make one reads where all services are in all regions, and a process may
+/// never need it.
+pub(crate) type Late<C> = Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>;
+
+fn late<C>(make: impl FnOnce() -> C + Send + 'static) -> Late<C> {
+    Arc::new(LazyLock::new(Box::new(make)))
+}
+
 /// The clients of the three services, from which a function takes the ports it needs. Connecting to nothing until
 /// the first call.
 #[derive(Debug, Clone)]
 pub struct Aws {
     dynamodb: aws_sdk_dynamodb::Client,
-    sqs: aws_sdk_sqs::Client,
-    secrets: aws_sdk_secretsmanager::Client,
+    sqs: Late<aws_sdk_sqs::Client>,
+    secrets: Late<aws_sdk_secretsmanager::Client>,
     meter: Meter,
 }
 
@@ -42,14 +53,17 @@ impl Aws {
         let config = sdk_config(AwsSettings::from_env()?, Http::new()?);
         let meter = Meter::default();
         let dynamodb = aws_sdk_dynamodb::config::Builder::from(&config).interceptor(meter.clone()).build();
-        let sqs = aws_sdk_sqs::config::Builder::from(&config).interceptor(meter.clone()).build();
-        let secrets = aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(meter.clone()).build();
-        Ok(Self {
-            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
-            sqs: aws_sdk_sqs::Client::from_conf(sqs),
-            secrets: aws_sdk_secretsmanager::Client::from_conf(secrets),
-            meter,
-        })
+        let (for_sqs, for_secrets) = ((config.clone(), meter.clone()), (config, meter.clone()));
+        let sqs = late(move || {
+            let (config, meter) = for_sqs;
+            aws_sdk_sqs::Client::from_conf(aws_sdk_sqs::config::Builder::from(&config).interceptor(meter).build())
+        });
+        let secrets = late(move || {
+            let (config, meter) = for_secrets;
+            let config = aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(meter).build();
+            aws_sdk_secretsmanager::Client::from_conf(config)
+        });
+        Ok(Self { dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb), sqs, secrets, meter })
     }
 
     /// Counts everything that the ports ask of AWS.

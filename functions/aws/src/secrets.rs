@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use crate::{
     System,
     cause::{Cause, chain, unavailable},
+    connect::Late,
 };
 
 /// How long a keyring is used without asking again.
@@ -23,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// A secret that holds the keyring. Clones share one cache.
 #[derive(Debug, Clone)]
 pub struct SecretKeys {
-    client: Client,
+    client: Late<Client>,
     secret: String,
     /// Held while asking, so that one asks for all.
     cache: Arc<Mutex<Option<Cached>>>,
@@ -59,7 +60,7 @@ impl Cached {
 }
 
 impl SecretKeys {
-    pub(crate) fn new(client: Client, secret: &str) -> Self {
+    pub(crate) fn new(client: Late<Client>, secret: &str) -> Self {
         Self { client, secret: secret.to_owned(), cache: Arc::default() }
     }
 

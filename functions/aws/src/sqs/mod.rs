@@ -10,6 +10,8 @@ mod send;
 use aws_sdk_sqs::Client;
 use postrider_core::ports::Way;
 
+use crate::connect::Late;
+
 pub use rejects::RejectQueue;
 
 /// Where the queues are.
@@ -28,12 +30,12 @@ pub struct QueueUrls {
 /// The delivery queues, standard and fair by endpoint, their dead-letter queue, and the queue of jobs.
 #[derive(Debug, Clone)]
 pub struct Queues {
-    client: Client,
+    client: Late<Client>,
     urls: QueueUrls,
 }
 
 impl Queues {
-    pub(crate) const fn new(client: Client, urls: QueueUrls) -> Self {
+    pub(crate) fn new(client: Late<Client>, urls: QueueUrls) -> Self {
         Self { client, urls }
     }
 

@@ -4,17 +4,18 @@ use aws_sdk_sqs::Client;
 use postrider_core::ports::{Reject, Rejects, Unavailable};
 
 use super::send::{Entry, send_all};
+use crate::connect::Late;
 
 /// Where what cannot be published is set aside. A message is sent again as it is: its attributes `reason`, `status` and
 /// `detail` mean nothing then, and `IdempotencyKey` means the same.
 #[derive(Debug, Clone)]
 pub struct RejectQueue {
-    client: Client,
+    client: Late<Client>,
     url: String,
 }
 
 impl RejectQueue {
-    pub(crate) fn new(client: Client, url: &str) -> Self {
+    pub(crate) fn new(client: Late<Client>, url: &str) -> Self {
         Self { client, url: url.to_owned() }
     }
 }
