@@ -4,10 +4,10 @@
 //!
 //! `cargo test -p postrider-tests --test it policies -- --nocapture` prints what was refused.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use anyhow::{Context as _, Result};
-use postrider_local::{FUNCTIONS, Reply};
+use postrider_local::{FUNCTIONS, Reply, Use};
 use postrider_tests::{Stack, Tenant, eventually, world};
 use serde_json::{Value, json};
 use svix::{api::MessageAttemptListByEndpointOptions, models::EndpointIn};
@@ -210,5 +210,35 @@ async fn with_all_statements_nothing_is_refused() -> Result<()> {
     let stack = world().stack("both-tiers", BOTH_TIERS).await?;
     everything(&stack).await?;
     assert_eq!(refusal(&stack).await?, None);
+    let template = world().emulator.template().await?;
+    let unused = || async {
+        let used = world().emulator.allowed().await?;
+        anyhow::Ok(
+            statements(&template).iter().flat_map(|statement| unused(&template, statement, &stack, &used)).collect(),
+        )
+    };
+    // What is done in the background may still be under way.
+    let none = |unused: Vec<String>| if unused.is_empty() { Some(()) } else { None };
+    if eventually("everything is used", || async { Ok(none(unused().await?)) }).await.is_err() {
+        assert_eq!(unused().await?, Vec::<String>::new(), "what is allowed and never used");
+    }
     Ok(())
+}
+
+/// What the statement allows and nobody has used: each of its actions, and as many resources as it names.
+fn unused(template: &Value, (role, n, sid): &Statement, stack: &Stack, used: &[Use]) -> Vec<String> {
+    let principal = format!("{}-{role}-", stack.deployment.stack);
+    let mine: Vec<_> =
+        used.iter().filter(|used| used.statement == *sid && used.principal.contains(&principal)).collect();
+    let statement = &template["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][n];
+    let actions = statement["Action"].as_array().cloned().unwrap_or_else(|| vec![statement["Action"].clone()]);
+    let actions = actions.iter().filter_map(Value::as_str);
+    let of_actions = actions.filter(|action| !mine.iter().any(|used| used.action == **action));
+    let mut unused: Vec<_> = of_actions.map(|action| format!("{role} {sid}: {action}")).collect();
+    let resources: BTreeSet<_> = mine.iter().map(|used| &used.resource).collect();
+    let named = statement["Resource"].as_array().map_or(1, Vec::len);
+    if resources.len() < named {
+        unused.push(format!("{role} {sid}: {named} resources are named, and {resources:?} used"));
+    }
+    unused
 }

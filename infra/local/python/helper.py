@@ -199,12 +199,18 @@ def weather(throttled, lost):
         return json.load(answer)
 
 
+def allowed():
+    """Which permissions were used (see launcher.py)."""
+    with urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/_allowed") as answer:
+        return json.load(answer)
+
+
 def secret(name):
     """The text of a secret."""
     return client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
 
 
-OPERATIONS = {operation.__name__: operation for operation in (template, deploy, undeploy, invoke, put_event, logs, weather, secret)}
+OPERATIONS = {operation.__name__: operation for operation in (template, deploy, undeploy, invoke, put_event, logs, weather, allowed, secret)}
 
 
 def serve(line, lock=threading.Lock()):

@@ -105,6 +105,25 @@ def move_messages() -> None:
     sqs._HANDLERS.update({"StartMessageMoveTask": start, "ListMessageMoveTasks": listed})
 
 
+def watch_permissions() -> list[dict]:
+    """Which permissions are used: the answer grows by an entry for each role, statement, action and resource that was
+    allowed, and `GET /_allowed` gives it."""
+    from ministack.core import iam_evaluator
+
+    evaluate, seen, allowed = iam_evaluator.evaluate, set(), []
+
+    def watched(context, policies, *limits):
+        result = evaluate(context, policies, *limits)
+        use = (context.principal_arn, result.matched_sid, context.action, context.resource_arn)
+        if result.decision == "Allow" and use not in seen:
+            seen.add(use)
+            allowed.append(dict(zip(("principal", "statement", "action", "resource"), use)))
+        return result
+
+    iam_evaluator.evaluate = watched
+    return allowed
+
+
 class Weather:
     """The local AWS as it is on a bad day: of the calls that functions make, some are throttled and do nothing, and of
     some the answer is lost. How many of a thousand, `PUT /_weather?throttled=…&lost=…` says; the answer is how many there
@@ -113,14 +132,17 @@ class Weather:
     THROTTLED = (400, "ThrottlingException", "Rate exceeded")
     LOST = (500, "InternalServerError", "the answer was lost")
 
-    def __init__(self, app) -> None:
+    def __init__(self, app, allowed: list[dict]) -> None:
         self.app = app
+        self.allowed = allowed
         self.often = {"throttled": 0, "lost": 0}
         self.counts = dict.fromkeys(self.often, 0)
 
     async def __call__(self, scope, receive, send) -> None:
         if scope["type"] == "http" and scope["path"] == "/_weather":
             return await self.change(scope, send)
+        if scope["type"] == "http" and scope["path"] == "/_allowed":
+            return await self.answer(send, 200, self.allowed)
         fault = self.draw(scope) if any(self.often.values()) else None
         if fault == "throttled":
             return await self.fail(send, *self.THROTTLED)
@@ -168,9 +190,10 @@ def main() -> None:
         hurry()
         authorize_batches()
         move_messages()
+        allowed = watch_permissions()
         import ministack.app as local_aws
 
-        local_aws.app = Weather(local_aws.app)
+        local_aws.app = Weather(local_aws.app, allowed)
         sys.argv[1:] = []
         local_aws.main()
     except BaseException:

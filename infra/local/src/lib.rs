@@ -34,4 +34,4 @@ pub use progress::{Progress, Step};
 pub use proxy::{DEFAULT_PORT, Exchange, Listener, Proxy};
 pub use receiver::{Received, Receiver, Reply};
 pub use run::{Name, holder};
-pub use stack::{Deployment, Invocation, LogEvent, Weather};
+pub use stack::{Deployment, Invocation, LogEvent, Use, Weather};

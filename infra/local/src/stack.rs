@@ -47,6 +47,19 @@ pub struct LogEvent {
     pub message: String,
 }
 
+/// A permission that was used, once or often.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Use {
+    /// The ARN of who used it; the role that was assumed is in it.
+    pub principal: String,
+    /// The `Sid` of the statement that allowed it.
+    pub statement: String,
+    /// Such as `dynamodb:PutItem`.
+    pub action: String,
+    /// Its ARN.
+    pub resource: String,
+}
+
 /// Calls of functions that go wrong: of a thousand, or counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Weather {
@@ -61,6 +74,11 @@ impl Emulator {
     pub async fn set_weather(&self, weather: Weather) -> Result<Weather> {
         let counts = self.helper.call("weather", serde_json::to_value(weather)?).await?;
         Ok(serde_json::from_value(counts)?)
+    }
+
+    /// Which permissions were used since it was started.
+    pub async fn allowed(&self) -> Result<Vec<Use>> {
+        Ok(serde_json::from_value(self.helper.call("allowed", json!({})).await?)?)
     }
 
     /// `infra/template.yaml` as JSON, for a deployment, or to change it first.
