@@ -1,10 +1,14 @@
 //! What a million events cost: what they ask of AWS, measured, times AWS's list prices (`prices.json`).
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Mutex,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use postrider_local::{Binaries, Reply};
-use postrider_tests::{Stack, print_table, world};
+use postrider_tests::{Stack, Tenant, print_table, world};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -62,19 +66,21 @@ const fn load(batch: usize, requests: usize) -> Load {
 }
 
 const SCENARIOS: [Scenario; 6] = [
-    Scenario { name: "single, alone", load: load(1, 60), alone: true, first: First::Succeeds },
-    Scenario { name: "single, at load", load: load(1, 400), alone: false, first: First::Succeeds },
-    Scenario { name: "tens", load: load(10, 60), alone: false, first: First::Succeeds },
-    Scenario { name: "hundreds", load: load(100, 8), alone: false, first: First::Succeeds },
-    Scenario { name: "one failed attempt", load: load(1, 60), alone: true, first: First::Fails },
-    Scenario { name: "one timeout of 15 s", load: load(1, 2), alone: true, first: First::TimesOut },
+    Scenario { name: "one by one", load: load(1, 60), alone: true, first: First::Succeeds },
+    Scenario { name: "one by one, at load", load: load(1, 400), alone: false, first: First::Succeeds },
+    Scenario { name: "in tens", load: load(10, 60), alone: false, first: First::Succeeds },
+    Scenario { name: "in hundreds", load: load(100, 8), alone: false, first: First::Succeeds },
+    Scenario { name: "one by one, failing once", load: load(1, 20), alone: true, first: First::Fails },
+    Scenario { name: "one by one, hanging once", load: load(1, 2), alone: true, first: First::TimesOut },
 ];
 
 pub(crate) async fn measure(binaries: &Binaries) -> Result<Value> {
     let prices: Prices = serde_json::from_str(PRICES).context("prices.json")?;
     let mut bills = Vec::new();
     for (nth, scenario) in SCENARIOS.iter().enumerate() {
-        bills.push((scenario, scenario.run(&format!("cost-{nth}"), binaries).await?));
+        eprintln!("  events that are published {}", scenario.name);
+        let bill = scenario.run(&format!("cost-{nth}"), binaries).await.with_context(|| scenario.name)?;
+        bills.push((scenario, bill));
     }
     print(&prices, &bills);
     let figures = bills.iter().map(|(scenario, (events, asked))| {
@@ -95,40 +101,52 @@ impl Scenario {
         let template = world().emulator.template().await?;
         let stack = world().deploy_binaries(name, template, &parameters, binaries).await?;
         let tenant = stack.tenant(name).await?;
-        tenant.receiver.on("/warm-up", |_, _| Reply::status(200));
-        let first = self.first;
-        tenant.receiver.on("/hook", move |_, nth| match first {
-            // With one event at a time, every other request is a first attempt.
-            First::Fails if nth % 2 == 1 => Reply::status(500).after(RECEIVER),
-            First::TimesOut if nth % 2 == 1 => Reply::status(200).after(HANGS),
-            _ => Reply::status(200).after(RECEIVER),
+        let (first, seen) = (self.first, Mutex::new(HashSet::new()));
+        tenant.receiver.on("/hook", move |request, _| {
+            let id = request.header("webhook-id").unwrap_or_default().to_owned();
+            let is_first = seen.lock().is_ok_and(|mut seen| seen.insert(id));
+            match first {
+                First::Fails if is_first => Reply::status(500).after(RECEIVER),
+                First::TimesOut if is_first => Reply::status(200).after(HANGS),
+                _ => Reply::status(200).after(RECEIVER),
+            }
         });
-        self.warm_up(&stack, name).await?;
-        tenant.endpoint("/hook").await?;
+        let other = self.warm_up(&stack, name).await?;
         let (events, attempts) = (self.load.events(), if first == First::Succeeds { 1 } else { 2 });
         let since = now();
+        let endpoint = tenant.endpoint("/hook").await?;
         if self.alone {
+            let mut endpoint = endpoint.id;
             for nth in 0..self.load.requests {
+                if nth > 0 && first != First::Succeeds {
+                    // Another, since one that fails again and again is soon left alone.
+                    tenant.svix.endpoint().delete(tenant.app.clone(), endpoint).await?;
+                    endpoint = tenant.endpoint("/hook").await?.id;
+                }
                 self.load.publish(&tenant, nth..nth + 1).await?;
                 let requests = (nth + 1) * self.load.batch * attempts;
                 tenant.receiver.wait_for("/hook", requests, PATIENCE).await?;
+                if first != First::Succeeds {
+                    stack.drained().await?;
+                }
             }
         } else {
             self.load.publish(&tenant, 0..self.load.requests).await?;
             tenant.receiver.wait_for("/hook", events * attempts, PATIENCE).await?;
         }
         stack.drained().await?;
-        Ok((f64::from(u32::try_from(events)?), asked(&stack, since, events * attempts).await?))
+        Ok((f64::from(u32::try_from(events)?), asked(&stack, since, events * attempts, &other).await?))
     }
 
     /// Keys, and what else an instance reads once.
-    async fn warm_up(&self, stack: &Stack, name: &str) -> Result<()> {
+    async fn warm_up(&self, stack: &Stack, name: &str) -> Result<Tenant> {
         let tenant = stack.tenant(&format!("{name}-warm-up")).await?;
         tenant.endpoint("/warm-up").await?;
         let warm_up = load(1, 20);
         warm_up.publish(&tenant, 0..warm_up.requests).await?;
         tenant.receiver.wait_for("/warm-up", warm_up.requests, PATIENCE).await?;
-        stack.drained().await
+        stack.drained().await?;
+        Ok(tenant)
     }
 }
 

@@ -30,15 +30,17 @@ pub(crate) async fn measure(binaries: &Binaries) -> Result<Value> {
     let parameters = [("AttemptTimeoutSeconds", "15"), ("DeliveryConcurrency", "2")];
     let template = world().emulator.template().await?;
     let stack = world().deploy_binaries("growth", template, &parameters, binaries).await?;
-    let stored = stored(&stack).await?;
+    let other = stack.tenant("other").await?;
+    other.endpoint("/hook").await?;
+    let stored = stored(&stack, &other).await?;
     print("stored messages of the application", &stored);
-    let endpoints = endpoints(&stack).await?;
+    let endpoints = endpoints(&stack, &other).await?;
     print("endpoints of the application, which all get the message", &endpoints);
     Ok(json!({"storedMessages": figures(&stored), "endpoints": figures(&endpoints)}))
 }
 
 /// Single messages to one endpoint, with more and more messages stored beside them.
-async fn stored(stack: &Stack) -> Result<Vec<Row>> {
+async fn stored(stack: &Stack, other: &Tenant) -> Result<Vec<Row>> {
     let tenant = stack.tenant("stored").await?;
     let endpoint = EndpointIn {
         event_types: Some(["order.placed".to_owned()].into()),
@@ -51,7 +53,7 @@ async fn stored(stack: &Stack) -> Result<Vec<Row>> {
         there = size;
         // Instances start.
         for events in [40, LOAD.requests] {
-            let row = one(stack, &tenant, Load { requests: events, ..LOAD }, published, size).await?;
+            let row = one((stack, other), &tenant, Load { requests: events, ..LOAD }, published, size).await?;
             published += events;
             if events == LOAD.requests {
                 rows.push(row);
@@ -77,7 +79,7 @@ async fn fill(tenant: &Tenant, from: usize, to: usize) -> Result<()> {
 }
 
 /// A message to more and more endpoints.
-async fn endpoints(stack: &Stack) -> Result<Vec<Row>> {
+async fn endpoints(stack: &Stack, other: &Tenant) -> Result<Vec<Row>> {
     let tenant = stack.tenant("endpoints").await?;
     let url = tenant.receiver.url("/hook");
     let (mut there, mut published, mut rows) = (0, 0, Vec::new());
@@ -87,21 +89,27 @@ async fn endpoints(stack: &Stack) -> Result<Vec<Row>> {
         there = size;
         let requests = (1_000 / size).clamp(1, 200);
         let load = Load { fan_out: size, requests, ..LOAD };
-        let row = one(stack, &tenant, load, published, size).await?;
+        let row = one((stack, other), &tenant, load, published, size).await?;
         published += requests;
         rows.push(row);
     }
     Ok(rows)
 }
 
-async fn one(stack: &Stack, tenant: &Tenant, load: Load, published: usize, size: usize) -> Result<Row> {
+async fn one(
+    (stack, other): (&Stack, &Tenant),
+    tenant: &Tenant,
+    load: Load,
+    published: usize,
+    size: usize,
+) -> Result<Row> {
     let (since, before) = (now(), spent(stack)?);
     let received = tenant.receiver.received("/hook").len();
     load.publish(tenant, published..published + load.requests).await?;
     tenant.receiver.wait_for("/hook", received + load.events(), PATIENCE).await?;
     stack.drained().await?;
     let (spent, events) = (spent(stack)? - before, f64::from(u32::try_from(load.events())?));
-    let asked = asked(stack, since, load.events()).await?;
+    let asked = asked(stack, since, load.events(), other).await?;
     Ok(Row { size, asked, events, micros: spent * 1e6 / events })
 }
 

@@ -1,13 +1,16 @@
 //! What a stretch of time asked of AWS, as the functions and Lambda say in their logs.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::Result;
-use postrider_tests::{Stack, Usage, eventually, world};
-use serde_json::Value;
+use anyhow::{Result, ensure};
+use futures::future::try_join_all;
+use postrider_tests::{PATIENCE, Stack, Tenant, Usage, world};
+use serde_json::{Value, json};
 
 /// CloudWatch counts so many bytes for a line besides its own.
 const LINE_BYTES: usize = 26;
+/// More than there are instances.
+const NUDGES: usize = 8;
 const MEGABYTE: f64 = 1_048_576.0;
 
 /// What was asked for.
@@ -31,11 +34,15 @@ pub(crate) fn now() -> i64 {
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Of all functions that publish and deliver, from then until now. The last lines of a function appear with its next
-/// invocation; so `deliveries` is how many attempts there must be.
-pub(crate) async fn asked(stack: &Stack, since: i64, attempts: usize) -> Result<Asked> {
+/// Of all functions that publish and deliver, from then until now, when there have been so many attempts. The last lines of
+/// an instance appear with its next invocation: so another tenant's endpoint gets something to do until all are there.
+pub(crate) async fn asked(stack: &Stack, since: i64, attempts: usize, other: &Tenant) -> Result<Asked> {
     let until = now();
-    eventually(&format!("{attempts} attempts in the log"), || async {
+    let start = Instant::now();
+    loop {
+        let nudges = (0..NUDGES).map(|nth| other.publish("order.nudged", json!({"nth": nth})));
+        try_join_all(nudges).await?;
+        stack.drained().await?;
         let mut asked = Asked::default();
         for function in ["ingest", "delivery", "scheduler"] {
             for event in world().emulator.logs(&stack.deployment.function(function)).await? {
@@ -46,9 +53,12 @@ pub(crate) async fn asked(stack: &Stack, since: i64, attempts: usize) -> Result<
                 }
             }
         }
-        Ok((asked.deliveries >= f64::from(u32::try_from(attempts)?)).then_some(asked))
-    })
-    .await
+        let counted = format!("{} of {attempts} attempts", asked.deliveries);
+        if asked.deliveries >= f64::from(u32::try_from(attempts)?) {
+            return Ok(asked);
+        }
+        ensure!(start.elapsed() < PATIENCE, "{counted} are in the log");
+    }
 }
 
 impl Asked {
