@@ -46,7 +46,7 @@ enum What {
     Latency,
     /// The most that the largest batches take.
     Memory,
-    /// The same figures where much is stored, and with many endpoints. Takes ten minutes.
+    /// The same figures where much is stored, and with many endpoints.
     Growth,
 }
 
