@@ -115,6 +115,23 @@ impl Stack {
 }
 
 impl Stack {
+    /// Lets every valve look as if nothing had come to it for long, and as if it were time to look at it.
+    pub async fn age_valves(&self) -> Result<()> {
+        let (client, table) = (world().dynamodb(), self.output("LedgerTableName")?);
+        let valves = client.scan().table_name(table).filter_expression("sk = :valve");
+        let valves = valves.expression_attribute_values(":valve", text("valve")).send().await.context("reading")?;
+        for valve in valves.items() {
+            let request = client.update_item().table_name(table).set_key(Some(
+                ["pk", "sk"].into_iter().filter_map(|key| Some((key.to_owned(), valve.get(key)?.clone()))).collect(),
+            ));
+            let request = request.update_expression("SET due = :now, touched = :then");
+            let request = request.expression_attribute_values(":now", number(now().millis()));
+            let then = now().minus(Duration::from_hours(30 * 24));
+            request.expression_attribute_values(":then", number(then.millis())).send().await.context("ageing")?;
+        }
+        Ok(())
+    }
+
     /// What a publisher leaves in a poller's log that died an hour ago before it stored its message.
     pub async fn announce_long_ago(&self, poller: &str) -> Result<()> {
         let (then, expires) = (now().minus(Duration::from_hours(1)), now().plus(Duration::from_hours(1)));

@@ -63,12 +63,13 @@ pub(crate) async fn asked(stack: &Stack, since: i64, attempts: usize, other: &Te
 
 impl Asked {
     fn add(&mut self, line: &str) {
-        self.log_megabytes += f64::from(u32::try_from(line.len() + LINE_BYTES).unwrap_or(u32::MAX)) / MEGABYTE;
         if let Some(gigabyte_seconds) = reported(line) {
             self.invocations += 1.0;
             self.gigabyte_seconds += gigabyte_seconds;
         }
+        // Lambda's own lines about invocations are not written on AWS: the template turns them off.
         let Ok(Value::Object(members)) = serde_json::from_str(line) else { return };
+        self.log_megabytes += f64::from(u32::try_from(line.len() + LINE_BYTES).unwrap_or(u32::MAX)) / MEGABYTE;
         let usage = Usage(Value::Object(members));
         match usage.0["message"].as_str() {
             Some("request handled") => self.publications += 1.0,
