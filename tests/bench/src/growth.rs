@@ -42,6 +42,8 @@ pub(crate) async fn measure(binaries: &Binaries) -> Result<Value> {
 /// Single messages to one endpoint, with more and more messages stored beside them.
 async fn stored(stack: &Stack, other: &Tenant) -> Result<Vec<Row>> {
     let tenant = stack.tenant("stored").await?;
+    let known = tenant.api.post("/event-type", &json!({"name": "order.placed", "description": "An order"})).await?;
+    ensure!(known.status == 201, "{}", known.text);
     let endpoint = EndpointIn {
         event_types: Some(["order.placed".to_owned()].into()),
         ..EndpointIn::new(tenant.receiver.url("/hook"))
