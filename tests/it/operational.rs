@@ -12,7 +12,7 @@ use svix::{
 };
 
 /// The organization that the contract has for this.
-const OPERATOR: &str = "org_00000000000SvixManagement00";
+pub(crate) const OPERATOR: &str = "org_00000000000SvixManagement00";
 
 /// Five attempts: the fourth failure leaves one.
 async fn stack() -> Result<Arc<Stack>> {

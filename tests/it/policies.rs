@@ -243,7 +243,7 @@ const MANY: usize = 510;
 /// What needs no statement of its own, but an action or a resource of one.
 async fn more(stack: &Stack) -> Result<()> {
     let tenant = stack.tenant("more").await?;
-    let operator = stack.svix(&stack.token("org_00000000000SvixManagement00", None));
+    let operator = stack.svix(&stack.token(crate::operational::OPERATOR, None));
     let customer = ApplicationIn { uid: Some(tenant.org.clone()), ..ApplicationIn::new("a customer".to_owned()) };
     let told = operator.application().create(customer, None).await?.id;
     operator.endpoint().create(told, EndpointIn::new(tenant.receiver.url("/told")), None).await?;

@@ -53,14 +53,13 @@ impl Aws {
         let config = sdk_config(AwsSettings::from_env()?, Http::new()?);
         let meter = Meter::default();
         let dynamodb = aws_sdk_dynamodb::config::Builder::from(&config).interceptor(meter.clone()).build();
-        let (for_sqs, for_secrets) = ((config.clone(), meter.clone()), (config, meter.clone()));
+        let (of_sqs, counts) = (config.clone(), meter.clone());
         let sqs = late(move || {
-            let (config, meter) = for_sqs;
-            aws_sdk_sqs::Client::from_conf(aws_sdk_sqs::config::Builder::from(&config).interceptor(meter).build())
+            aws_sdk_sqs::Client::from_conf(aws_sdk_sqs::config::Builder::from(&of_sqs).interceptor(counts).build())
         });
+        let counts = meter.clone();
         let secrets = late(move || {
-            let (config, meter) = for_secrets;
-            let config = aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(meter).build();
+            let config = aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(counts).build();
             aws_sdk_secretsmanager::Client::from_conf(config)
         });
         Ok(Self { dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb), sqs, secrets, meter })

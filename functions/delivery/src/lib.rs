@@ -2,65 +2,23 @@
 
 use std::time::Duration;
 
-use aws_lambda_events::event::sqs::SqsBatchResponse;
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use postrider_core::{
     deliver::{Courier, Queues, Received, Store},
     outbound::Sender,
     ports::{Ambient, Keys, Way},
     time::Time,
 };
-use serde::Deserialize;
-
-/// What a queue hands over, as far as it counts here (AWS Lambda developer guide, "Using Lambda with Amazon SQS"): most of
-/// a record is not looked at, and a batch is read in a third of the time.
-#[derive(Debug, Default, Deserialize)]
-pub struct Batch {
-    #[serde(rename = "Records")]
-    records: Vec<Record>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Record {
-    #[serde(default)]
-    message_id: String,
-    #[serde(default)]
-    receipt_handle: String,
-    #[serde(default)]
-    body: String,
-    #[serde(default)]
-    attributes: Attributes,
-    #[serde(rename = "eventSourceARN", default)]
-    source: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Attributes {
-    #[serde(rename = "ApproximateReceiveCount")]
-    receives: Option<String>,
-}
-
-impl Batch {
-    /// Of how many messages.
-    pub const fn len(&self) -> usize {
-        self.records.len()
-    }
-
-    /// Never; Lambda hands over something.
-    pub const fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
-}
 
 /// Handles one batch of a queue; what is named in the answer comes back, everything else is done.
 pub async fn handle<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient>(
     courier: &Courier<D, Q, S, K, A>,
-    batch: Batch,
+    event: SqsEvent,
     way: Way,
     deadline: Time,
 ) -> SqsBatchResponse {
     let mut answer = SqsBatchResponse::default();
-    let batch = batch.records.into_iter().filter_map(received).collect();
+    let batch = event.records.into_iter().filter_map(received).collect();
     for id in courier.handle(batch, way, deadline).await {
         answer.add_failure(id);
     }
@@ -68,18 +26,23 @@ pub async fn handle<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient>(
 }
 
 /// Which queue a batch is from: a mapping has one. Its records name the queue's ARN, which ends as the queue's URL does.
-pub fn way(batch: &Batch, retry_queue_url: &str) -> Way {
+pub fn way(event: &SqsEvent, retry_queue_url: &str) -> Way {
     let name = retry_queue_url.rsplit('/').next().unwrap_or_default();
-    let of_retry = |record: &Record| record.source.rsplit(':').next() == Some(name);
-    if batch.records.first().is_some_and(of_retry) { Way::Retry } else { Way::Prompt }
+    let of_retry = |arn: &str| arn.rsplit(':').next() == Some(name);
+    let source = event.records.first().and_then(|record| record.event_source_arn.as_deref());
+    if source.is_some_and(of_retry) { Way::Retry } else { Way::Prompt }
 }
 
 /// A record without an id cannot be named in the answer, and an unknown name would fail the whole batch; SQS always
 /// gives one.
-fn received(record: Record) -> Option<Received> {
-    let receives = record.attributes.receives.and_then(|count| count.parse().ok()).unwrap_or(1);
-    let Record { message_id: id, receipt_handle: receipt, body, .. } = record;
-    (!id.is_empty()).then_some(Received { id, receipt, receives, body })
+fn received(message: SqsMessage) -> Option<Received> {
+    let receives = message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+    Some(Received {
+        id: message.message_id.filter(|id| !id.is_empty())?,
+        receipt: message.receipt_handle.unwrap_or_default(),
+        receives: receives.unwrap_or(1),
+        body: message.body.unwrap_or_default(),
+    })
 }
 
 /// Time for a batch where the invocation's deadline has passed already, as `cargo lambda watch` gives it.
@@ -109,20 +72,20 @@ mod tests {
     fn the_queue_is_known_by_its_name() {
         let of = |arn: &str| {
             let record = serde_json::json!({"messageId": "m", "body": "", "eventSourceARN": arn});
-            let batch: Batch = serde_json::from_value(serde_json::json!({"Records": [record]})).expect("an event");
-            way(&batch, "https://sqs.eu-west-1.amazonaws.com/123456789012/p-RetryQueue-1")
+            let event: SqsEvent = serde_json::from_value(serde_json::json!({"Records": [record]})).expect("an event");
+            way(&event, "https://sqs.eu-west-1.amazonaws.com/123456789012/p-RetryQueue-1")
         };
         assert_eq!(of("arn:aws:sqs:eu-west-1:123456789012:p-RetryQueue-1"), Way::Retry);
         assert_eq!(of("arn:aws:sqs:eu-west-1:123456789012:p-DeliveryQueue-1"), Way::Prompt);
-        assert_eq!(way(&Batch::default(), "https://sqs/1/p"), Way::Prompt);
+        assert_eq!(way(&SqsEvent::default(), "https://sqs/1/p"), Way::Prompt);
     }
 
     #[test]
     fn a_record_without_an_id_is_left_out() {
         let event = r#"{"Records":[{"messageId":"","body":"x"},{"messageId":"m","receiptHandle":"r","body":"x",
             "attributes":{"ApproximateReceiveCount":"4"}}]}"#;
-        let batch: Batch = serde_json::from_str(event).expect("an event");
-        let got: Vec<_> = batch.records.into_iter().filter_map(received).collect();
+        let event: SqsEvent = serde_json::from_str(event).expect("an event");
+        let got: Vec<_> = event.records.into_iter().filter_map(received).collect();
         assert_eq!(got.len(), 1);
         assert_eq!((got[0].id.as_str(), got[0].receives), ("m", 4));
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aws_lambda_events::event::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use postrider_aws::{Aws, System, report, settings::DeliverySettings, telemetry};
 use postrider_core::{
@@ -9,9 +10,8 @@ use postrider_core::{
     deliver::{Courier, Settings},
     ports::Ambient as _,
 };
-use postrider_delivery::{Batch, deadline, handle, way};
+use postrider_delivery::{deadline, handle, way};
 use postrider_egress::{AddressPolicy, Egress};
-use serde_json::value::RawValue;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -41,12 +41,12 @@ async fn main() -> Result<(), Error> {
             api_url: settings.api_url,
         },
     ));
-    run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+    run(service_fn(move |event: LambdaEvent<SqsEvent>| {
         let (courier, meter, retry_queue) = (Arc::clone(&courier), aws.meter().clone(), Arc::clone(&retry_queue));
         async move {
-            let batch: Batch = serde_json::from_str(event.payload.get())?;
-            let (deliveries, way) = (batch.len(), way(&batch, &retry_queue));
-            let answer = handle(&courier, batch, way, deadline(event.context.deadline, System.now())).await;
+            let deliveries = event.payload.records.len();
+            let way = way(&event.payload, &retry_queue);
+            let answer = handle(&courier, event.payload, way, deadline(event.context.deadline, System.now())).await;
             report!(meter, "batch handled", deliveries = deliveries, returned = answer.batch_item_failures.len());
             Ok::<_, Error>(answer)
         }
