@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use postrider_schema as schema;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -19,7 +20,6 @@ use crate::{
     problem::Problem,
     publish::{RETENTION_DAYS, first_parcel},
     rules::{Check, is_name},
-    schema,
     shapes::Name,
     token::Caller,
 };

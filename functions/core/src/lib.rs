@@ -61,7 +61,6 @@ pub mod receive;
 pub mod recovery;
 pub mod retry;
 pub mod rules;
-pub mod schema;
 pub mod secret;
 pub mod shapes;
 pub mod sign;

@@ -25,7 +25,7 @@ impl Scheduler {
         let directory = aws.config_table(&settings.config_table);
         let ledger = aws.ledger(&settings.ledger_table, &settings.config_table);
         let queues = aws.queues(settings.queues);
-        let publisher = Publisher::new(directory.clone(), ledger.clone(), queues.clone(), System);
+        let publisher = Publisher::operational(directory.clone(), ledger.clone(), queues.clone(), System);
         let fan_out = FanOut::new(directory.clone(), ledger.clone(), queues.clone(), System);
         let recoverer = Recoverer::new(directory, ledger.clone(), queues.clone(), System);
         let eraser = Eraser::new(ledger.clone(), queues.clone(), System);

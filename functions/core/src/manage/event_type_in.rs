@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use postrider_schema::{SCHEMAS_LIMIT, Schema};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -12,7 +13,6 @@ use crate::{
     given::{Given, not_null, object},
     problem::Problem,
     rules::{Check, json_size},
-    schema::{SCHEMAS_LIMIT, Schema},
     shapes::{AnyObject, Name, Text, without},
     time::Time,
 };

@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use postrider_schema::{Fault, SCHEMAS_LIMIT, Shape, shape, target as local};
 use serde_json::{Map, Value, json};
 
-use crate::{
-    rules::json_size,
-    schema::{Fault, SCHEMAS_LIMIT, Shape, shape, target as local},
-};
+use crate::rules::json_size;
 
 pub(super) const NOT_HERE: &str =
     "must point at something in this document, as '#/components/…' does: nothing is fetched";

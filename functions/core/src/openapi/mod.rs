@@ -6,14 +6,12 @@
 mod bundle;
 mod yaml;
 
+use postrider_schema::{Fault, example};
 use serde_json::{Map, Value, json};
 
 pub use yaml::from_yaml;
 
-use crate::{
-    rules::{NAME_RULE, is_name, json_size},
-    schema::{Fault, example},
-};
+use crate::rules::{NAME_RULE, is_name, json_size};
 use bundle::{Bundle, Dialect};
 
 /// Event types of one document.

@@ -1,9 +1,9 @@
 //! Documents of both versions, in JSON and YAML, and those that mean harm.
 
+use postrider_schema::{Rule as _, Schema};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::schema::Schema;
 
 fn document(version: &str, section: &str, schema: &Value) -> Value {
     json!({

@@ -12,17 +12,16 @@ use std::{
 };
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use postrider_schema::{Compile, Rule};
 use serde_json::Value;
 
 use super::{Batch, Draft};
 use crate::{
     entity::{EventType, Settings, Unlisted},
     ids::OrgId,
-    operational::OPERATIONAL_ORG,
     ports::{Subscribers, Unavailable},
     problem::Problem,
     rules::{Check, MOST_ITEMS},
-    schema::Schema,
     time::Time,
 };
 
@@ -36,8 +35,9 @@ const AT_ONCE: usize = 10;
 const LEAST: usize = 1_024;
 
 /// The demands of all organizations, as one instance knows them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Demands {
+    compile: Compile,
     settings: Remembered<OrgId, Settings>,
     kinds: Remembered<(OrgId, String), Arc<Kind>>,
 }
@@ -61,12 +61,17 @@ struct Kind {
 #[derive(Debug)]
 enum Enforced {
     Nothing,
-    Schema(Box<Schema>),
+    Schema(Box<dyn Rule>),
     /// It could be read when it was saved.
     Unreadable,
 }
 
 impl Demands {
+    /// None known yet. Schemas are read with that.
+    pub(super) fn new(compile: Compile) -> Self {
+        Self { compile, settings: Remembered::default(), kinds: Remembered::default() }
+    }
+
     /// Of messages of these types.
     pub(super) async fn of<D: Subscribers>(
         &self,
@@ -75,10 +80,6 @@ impl Demands {
         event_types: impl Iterator<Item = &str>,
         now: Time,
     ) -> Result<Demanded, Unavailable> {
-        // What Postrider tells about itself is not to be refused.
-        if org.as_str() == OPERATIONAL_ORG {
-            return Ok(Demanded::default());
-        }
         let settings = match self.settings.fresh(org, now) {
             Some(settings) => settings,
             None => self.settings.keep(org.clone(), directory.demands(org).await?.unwrap_or_default(), LEAST, now),
@@ -105,16 +106,16 @@ impl Demands {
         }
         let found = directory.definition(org, name).await?;
         let known = self.kinds.any(&key).filter(|known| known.rev == found.as_ref().map(|kind| kind.rev));
-        let kind = known.unwrap_or_else(|| Arc::new(Kind::of(found.as_ref())));
+        let kind = known.unwrap_or_else(|| Arc::new(Kind::of(found.as_ref(), self.compile)));
         let size = kind.size();
         Ok((name.to_owned(), self.kinds.keep(key, kind, size, now)))
     }
 }
 
 impl Kind {
-    fn of(found: Option<&EventType>) -> Self {
+    fn of(found: Option<&EventType>, compile: Compile) -> Self {
         let schema = match found.map(EventType::enforced) {
-            Some(Some(schema)) => Schema::compile(schema).map_or_else(
+            Some(Some(schema)) => compile(schema).map_or_else(
                 |fault| {
                     tracing::error!(
                         event_type = found.map(|kind| &kind.name),
@@ -123,7 +124,7 @@ impl Kind {
                     );
                     Enforced::Unreadable
                 },
-                |schema| Enforced::Schema(Box::new(schema)),
+                Enforced::Schema,
             ),
             _ => Enforced::Nothing,
         };
@@ -157,7 +158,7 @@ impl Demanded {
         }
         match &kind.schema {
             Enforced::Nothing => Ok(()),
-            Enforced::Schema(schema) => satisfies(schema, draft),
+            Enforced::Schema(schema) => satisfies(&**schema, draft),
             Enforced::Unreadable => {
                 Err(Problem::invalid(&place, "the schema of this event type cannot be used: save it again"))
             }
@@ -165,7 +166,7 @@ impl Demanded {
     }
 }
 
-fn satisfies(schema: &Schema, draft: &Draft<'_>) -> Result<(), Problem> {
+fn satisfies(schema: &dyn Rule, draft: &Draft<'_>) -> Result<(), Problem> {
     let (text, _) = draft.content();
     let place = draft.content_place();
     let mut check = Check::default();

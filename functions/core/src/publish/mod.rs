@@ -21,6 +21,8 @@
 
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
+use postrider_schema::Schema;
+
 use crate::{
     claim::ClaimKey,
     ids::{AppId, OrgId},
@@ -28,6 +30,7 @@ use crate::{
     poll::Arrival,
     ports::{Ambient, Claims, Jobs, Messages, Outbox, Paces, Subscribers, Unavailable},
     problem::Problem,
+    time::Time,
 };
 
 mod audience;
@@ -43,7 +46,7 @@ use batch::Batch;
 pub use batch::Outcome;
 pub use bulk::{BulkIn, BulkOut, BulkRow};
 use claiming::{Ending, Held};
-use demands::Demands;
+use demands::{Demanded, Demands};
 pub(crate) use draft::payload_example;
 pub use draft::{Draft, RETENTION_DAYS};
 use limit::Limiter;
@@ -76,7 +79,8 @@ pub struct Publisher<D, L, Q, A> {
     queue: Q,
     ambient: A,
     limiter: Limiter,
-    demands: Demands,
+    /// Unset where nothing is demanded.
+    demands: Option<Demands>,
     /// Checked against the application on every use, so that it is never wrong.
     uids: Mutex<HashMap<(OrgId, String), AppId>>,
 }
@@ -90,15 +94,14 @@ where
 {
     /// Over these ports.
     pub fn new(directory: D, ledger: L, queue: Q, ambient: A) -> Self {
-        Self {
-            directory,
-            ledger,
-            queue,
-            ambient,
-            limiter: Limiter::default(),
-            demands: Demands::default(),
-            uids: Mutex::default(),
-        }
+        let demands = Some(Demands::new(|root| Ok(Box::new(Schema::compile(root)?))));
+        Self { demands, ..Self::operational(directory, ledger, queue, ambient) }
+    }
+
+    /// For what Postrider tells about itself: that is not to be refused.
+    pub fn operational(directory: D, ledger: L, queue: Q, ambient: A) -> Self {
+        let (limiter, uids) = (Limiter::default(), Mutex::default());
+        Self { directory, ledger, queue, ambient, limiter, demands: None, uids }
     }
 
     /// Takes in so many messages a second for each application that has no rate of its own; 0 is any number.
@@ -152,7 +155,7 @@ where
             return Ok(batch.into_outcomes());
         }
         let now = self.ambient.now();
-        let demands = self.demands.of(&self.directory, org, batch.open().map(|(_, draft)| &*draft.event_type), now);
+        let demands = self.demanded(org, &batch, now);
         // Both at once: the application's absence is told first.
         let (audience, demands) = futures::join!(self.audience(org, app, batch.application()), demands);
         let (plan, demands) = (Plan { now, audience: audience? }, demands?);
@@ -177,6 +180,16 @@ where
             self.release(held, plan.now, ending).await;
         }
         result.map(|()| batch.into_outcomes())
+    }
+
+    async fn demanded(&self, org: &OrgId, batch: &Batch<'_>, now: Time) -> Result<Demanded, Unavailable> {
+        match &self.demands {
+            Some(demands) => {
+                let event_types = batch.open().map(|(_, draft)| &*draft.event_type);
+                demands.of(&self.directory, org, event_types, now).await
+            }
+            None => Ok(Demanded::default()),
+        }
     }
 
     /// A repeated request is answered beyond the rate, too, and whatever is demanded by now: it adds nothing.

@@ -157,7 +157,7 @@ fn what_is_demanded_of_applications_is_not_demanded_of_operational_webhooks() {
     let body = message(&json!({})).to_string();
     let draft: Draft<'_> = from_json(body.as_bytes()).expect("a draft");
     let request = Repeatable { key: None, fingerprint: String::new() };
-    let (publisher, org, app) = (world.publisher(), operator.parse().expect("org"), app_id().to_string());
+    let (publisher, org, app) = (world.operational_publisher(), operator.parse().expect("org"), app_id().to_string());
     assert!(block_on(publisher.publish(&org, &app, &draft, &request)).is_ok());
     assert_eq!(world.side().looked, (0, 0));
 }

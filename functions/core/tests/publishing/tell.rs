@@ -26,7 +26,7 @@ fn tell(world: &World, teller: &Telling, org: &str, id: &str, n: u8) -> Result<(
 #[test]
 fn what_happened_is_told_once_as_a_message_of_the_operator() {
     let world = world();
-    let teller = Teller::new(world.publisher());
+    let teller = Teller::new(world.operational_publisher());
     for n in [1, 1, 2] {
         tell(&world, &teller, "org_b", "e1", n).expect("told");
     }
@@ -41,7 +41,7 @@ fn what_happened_is_told_once_as_a_message_of_the_operator() {
 #[test]
 fn nothing_is_told_to_those_who_do_not_want_it_and_they_are_asked_once_a_minute() {
     let world = world();
-    let teller = Teller::new(world.publisher());
+    let teller = Teller::new(world.operational_publisher());
     world.die_at(1, false);
     tell(&world, &teller, "org_c", "e1", 1).expect("nothing to tell");
     // The one call that there was found nothing; another would have failed.
@@ -57,7 +57,7 @@ fn nothing_is_told_to_those_who_do_not_want_it_and_they_are_asked_once_a_minute(
 fn what_could_not_be_told_is_told_again() {
     for call in 0..6 {
         let world = world();
-        let teller = Teller::new(world.publisher());
+        let teller = Teller::new(world.operational_publisher());
         world.die_at(call, true);
         let first = tell(&world, &teller, "org_b", "e1", 1);
         assert!(first.is_err() || call > 4, "{call}");

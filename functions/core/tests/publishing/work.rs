@@ -26,7 +26,7 @@ fn work(world: &World, batch: Vec<Letter>) -> Vec<String> {
     let fan_out = FanOut::new(clone(), clone(), clone(), clone());
     let recoverer = Recoverer::new(Memory::default(), Memory::default(), clone(), clone());
     let eraser = Eraser::new(Memory::default(), clone(), clone());
-    let worker = Worker::new(fan_out, recoverer, Teller::new(world.publisher()), eraser, clone());
+    let worker = Worker::new(fan_out, recoverer, Teller::new(world.operational_publisher()), eraser, clone());
     block_on(worker.handle(batch, world.now().plus(Duration::from_secs(40))))
 }
 

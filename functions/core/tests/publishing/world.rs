@@ -97,6 +97,10 @@ impl World {
         Publisher::new(self.clone(), self.clone(), self.clone(), self.clone())
     }
 
+    pub(crate) fn operational_publisher(&self) -> Publisher<Self, Self, Self, Self> {
+        Publisher::operational(self.clone(), self.clone(), self.clone(), self.clone())
+    }
+
     pub(crate) fn memory(&self) -> &Memory {
         &self.0.memory
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::parts::target;
+use crate::parts::target;
 
 /// References that are followed.
 const MOST_REFERENCES: usize = 16;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 /// To what of the value a part applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Applies<'a> {
+pub(crate) enum Applies<'a> {
     /// The value itself.
     Itself,
     /// Its member of that name.
@@ -24,24 +24,24 @@ pub(super) enum Applies<'a> {
 
 /// A schema in a schema.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Part<'a> {
-    pub(super) keyword: &'a str,
+pub(crate) struct Part<'a> {
+    pub(crate) keyword: &'a str,
     /// Of a keyword that has several.
-    pub(super) key: Option<Key<'a>>,
-    pub(super) applies: Applies<'a>,
-    pub(super) schema: &'a Value,
+    pub(crate) key: Option<Key<'a>>,
+    pub(crate) applies: Applies<'a>,
+    pub(crate) schema: &'a Value,
 }
 
 /// Which of several.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Key<'a> {
+pub(crate) enum Key<'a> {
     Name(&'a str),
     Number(usize),
 }
 
 /// How a keyword holds schemas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub enum Shape {
     /// One.
     One,
     /// Several in a list.
@@ -53,7 +53,7 @@ pub(crate) enum Shape {
 }
 
 /// How a keyword with that value holds schemas.
-pub(crate) fn shape(keyword: &str, value: &Value) -> Shape {
+pub fn shape(keyword: &str, value: &Value) -> Shape {
     match keyword {
         "allOf" | "anyOf" | "oneOf" | "prefixItems" => Shape::List,
         "items" if value.is_array() => Shape::List,
@@ -77,7 +77,7 @@ pub(crate) fn shape(keyword: &str, value: &Value) -> Shape {
 }
 
 /// All parts of a schema that is an object.
-pub(super) fn parts(schema: &Map<String, Value>) -> Vec<Part<'_>> {
+pub(crate) fn parts(schema: &Map<String, Value>) -> Vec<Part<'_>> {
     let mut all = Vec::new();
     for (keyword, value) in schema {
         let mut add = |key, value| {
@@ -123,7 +123,7 @@ fn length(schema: &Map<String, Value>, keyword: &str) -> usize {
 }
 
 /// What a local reference points at: `#`, or `#` and a JSON pointer, percent-encoded (RFC 6901, section 6).
-pub(crate) fn target<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
+pub fn target<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
     let pointer = percent_decode_str(reference.strip_prefix('#')?).decode_utf8().ok()?;
     root.pointer(&pointer)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::{
+use crate::{
     Fault,
     parts::{Applies, Key, parts, target},
     segments,
@@ -21,7 +21,7 @@ const UNKNOWN: [&str; 4] = ["$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$
 const ENDLESS: &str = "refers to itself, or to too much, without going into the payload";
 
 /// Checks every rule; gives the patterns.
-pub(super) fn check(root: &Value) -> Result<BTreeSet<&str>, Fault> {
+pub(crate) fn check(root: &Value) -> Result<BTreeSet<&str>, Fault> {
     if !root.is_object() {
         return Err(Fault::new(&[], "must be a JSON Schema, as an object"));
     }

@@ -7,18 +7,18 @@ use jsonschema_regex::to_rust_regex;
 use regex::RegexBuilder;
 
 /// Bytes that a compiled pattern may take. `^.{1,255}$` takes nearly as many.
-pub(super) const LARGEST: usize = 524_288;
+pub(crate) const LARGEST: usize = 524_288;
 /// Bytes that all patterns of a schema may take together.
 const LARGEST_TOGETHER: usize = 4_194_304;
 const SMALLEST: usize = 4_096;
 
 /// The sizes of a schema's patterns, as powers of two.
 #[derive(Debug)]
-pub(super) struct Sizes(HashMap<String, usize>);
+pub(crate) struct Sizes(HashMap<String, usize>);
 
 impl Sizes {
     /// Nothing if they are too large together.
-    pub(super) fn of(patterns: &BTreeSet<&str>) -> Option<Self> {
+    pub(crate) fn of(patterns: &BTreeSet<&str>) -> Option<Self> {
         let (mut sizes, mut sum) = (HashMap::new(), 0);
         for pattern in patterns {
             let size = size(pattern);
@@ -31,11 +31,11 @@ impl Sizes {
         Some(Self(sizes))
     }
 
-    pub(super) fn sum(&self) -> usize {
+    pub(crate) fn sum(&self) -> usize {
         self.0.values().sum()
     }
 
-    pub(super) fn get(&self, pattern: &str) -> usize {
+    pub(crate) fn get(&self, pattern: &str) -> usize {
         self.0.get(pattern).copied().unwrap_or(LARGEST)
     }
 }

@@ -15,17 +15,17 @@ mod parts;
 mod patterns;
 mod rules;
 
+use std::fmt;
+
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator, error::ValidationErrorKind};
 use serde_json::Value;
 
 pub use example::example;
-pub(crate) use parts::{Shape, shape, target};
+pub use parts::{Shape, shape, target};
 use patterns::{LARGEST, Sizes};
 
-use crate::rules::json_size;
-
 /// All schemas of an event type, as JSON text in bytes.
-pub(crate) const SCHEMAS_LIMIT: usize = 262_144;
+pub const SCHEMAS_LIMIT: usize = 262_144;
 /// Longest text about one fault, in bytes: values are quoted in it.
 const LONGEST_TEXT: usize = 300;
 /// Bytes in memory for one of JSON, about.
@@ -41,7 +41,8 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(crate) fn new(path: &[String], msg: impl Into<String>) -> Self {
+    /// With that message.
+    pub fn new(path: &[String], msg: impl Into<String>) -> Self {
         Self { path: path.to_vec(), msg: msg.into() }
     }
 }
@@ -70,14 +71,27 @@ impl Schema {
         let validator = options.build(root).map_err(|error| unreadable(&error))?;
         Ok(Self { root: root.clone(), sizes, validator })
     }
+}
 
+/// Reads a schema, or tells the first thing that is wrong with it.
+pub type Compile = fn(&Value) -> Result<Box<dyn Rule>, Fault>;
+
+/// What payloads are held against. Publishing knows a [`Schema`] as this alone, so that a function without schemas does
+/// not carry what reads them: a third of its size.
+pub trait Rule: fmt::Debug + Send + Sync {
     /// Bytes that it takes in memory, about.
-    pub fn size(&self) -> usize {
-        self.sizes.sum() + IN_MEMORY * json_size(&self.root)
-    }
+    fn size(&self) -> usize;
 
     /// What is wrong with a payload: nothing if it satisfies the schema. At most `most` faults are told.
-    pub fn faults(&self, payload: &Value, most: usize) -> Vec<Fault> {
+    fn faults(&self, payload: &Value, most: usize) -> Vec<Fault>;
+}
+
+impl Rule for Schema {
+    fn size(&self) -> usize {
+        self.sizes.sum() + IN_MEMORY * self.root.to_string().len()
+    }
+
+    fn faults(&self, payload: &Value, most: usize) -> Vec<Fault> {
         if !effort::is_bearable(&self.root, &self.sizes, payload) {
             return vec![Fault::new(&[], "is too large or too deep to be held against the schema of its event type")];
         }

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{
+use crate::{
     parts::{Applies, Key, Part, parts, target},
     patterns::Sizes,
 };
@@ -22,7 +22,7 @@ const MATCHED_A_STEP: usize = 8_192;
 const UNEVALUATED: [&str; 2] = ["unevaluatedProperties", "unevaluatedItems"];
 
 /// Whether it is little enough.
-pub(super) fn is_bearable(root: &Value, sizes: &Sizes, payload: &Value) -> bool {
+pub(crate) fn is_bearable(root: &Value, sizes: &Sizes, payload: &Value) -> bool {
     Count { root, sizes, left: MOST_STEPS }.hold(root, payload, 0).is_some()
 }
 
