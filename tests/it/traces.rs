@@ -1,7 +1,13 @@
-//! W3C Trace Context: the producer's trace reaches the receiver, each attempt as a span of its own, and the log.
+//! W3C Trace Context: the producer's trace reaches the receiver, each attempt as a span of its own, the log, and a collector of
+//! OpenTelemetry's, whose own types read what it is sent.
 
 use anyhow::{Context as _, Result};
-use postrider_local::Reply;
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::{KeyValue, any_value::Value as Is},
+    trace::v1::{Span, Status, span::SpanKind, status::StatusCode},
+};
+use postrider_local::{Receiver, Reply};
 use postrider_tests::{PATIENCE, Tenant, eventually, world};
 use serde_json::{Value, json};
 
@@ -51,5 +57,79 @@ async fn what_is_no_trace_counts_for_nothing() -> Result<()> {
     }
     let received = tenant.receiver.wait_for("/hook", 3, PATIENCE).await?;
     assert!(received.iter().all(|request| request.header("traceparent").is_none()));
+    Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+fn attribute(attributes: &[KeyValue], key: &str) -> Option<String> {
+    let value = &attributes.iter().find(|attribute| attribute.key == key)?.value;
+    match value.as_ref()?.value.as_ref()? {
+        Is::StringValue(text) => Some(text.clone()),
+        Is::IntValue(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// What the collector was sent so far about a message, the earliest first.
+fn spans(collector: &Receiver, message: &str) -> Result<Vec<Span>> {
+    let mut all = Vec::new();
+    for request in collector.received("/v1/traces") {
+        assert_eq!((request.header("x-key"), request.header("content-type")), (Some("a b"), Some("application/json")));
+        let told: ExportTraceServiceRequest = serde_json::from_slice(&request.body)?;
+        for resource in told.resource_spans {
+            let attributes = resource.resource.context("a resource")?.attributes;
+            assert!(attribute(&attributes, "service.name").is_some_and(|name| name.contains("collected")));
+            assert!(attribute(&attributes, "faas.name").is_some());
+            all.extend(resource.scope_spans.into_iter().flat_map(|scope| scope.spans));
+        }
+    }
+    all.retain(|span| attribute(&span.attributes, "messaging.message.id").as_deref() == Some(message));
+    all.sort_by_key(|span| span.start_time_unix_nano);
+    Ok(all)
+}
+
+#[tokio::test]
+async fn a_collector_is_told_of_the_publication_and_of_every_attempt() -> Result<()> {
+    let collector = Receiver::start()?;
+    // Half of the time it says that it is out of order: then it is told nothing again, and deliveries go on.
+    collector.on("/v1/traces", |_, nth| Reply::status(if nth.is_multiple_of(2) { 503 } else { 200 }));
+    let parameters = [("OtlpEndpoint", &*collector.url("")), ("OtlpHeaders", "x-key=a%20b")];
+    let stack = world().stack("collected", &parameters).await?;
+    let tenant = stack.tenant("collected").await?;
+    tenant.receiver.on("/hook", |_, nth| Reply::status(if nth == 2 { 500 } else { 200 }));
+    let endpoint = tenant.endpoint("/hook?key=url-marker").await?.id;
+    let unsampled = publish(&tenant, &format!("00-{TRACE}-00f067aa0ba902b7-00")).await?;
+    tenant.attempted(&unsampled, 1).await?;
+    let message = publish(&tenant, &format!("00-{TRACE}-00f067aa0ba902b7-01")).await?;
+    tenant.attempted(&message, 2).await?;
+    let told = eventually("three spans", || async {
+        let told = spans(&collector, &message)?;
+        Ok(Some(told).filter(|told| told.len() >= 3))
+    })
+    .await?;
+    let [publication, first, second] = told.as_slice() else { anyhow::bail!("{} spans", told.len()) };
+    assert!(
+        told.iter().all(|span| hex(&span.trace_id) == TRACE && span.end_time_unix_nano >= span.start_time_unix_nano)
+    );
+    assert_eq!((&*hex(&publication.parent_span_id), publication.kind()), ("00f067aa0ba902b7", SpanKind::Producer));
+    assert!(publication.end_time_unix_nano <= first.start_time_unix_nano);
+    let code = |span: &Span| span.status.as_ref().map(Status::code);
+    let received = tenant.receiver.received("/hook");
+    let of = |span: &Span, key| attribute(&span.attributes, key);
+    for (attempt, status, failed) in [(first, "500", Some(StatusCode::Error)), (second, "200", None)] {
+        assert_eq!((&attempt.parent_span_id, attempt.kind()), (&publication.span_id, SpanKind::Client));
+        assert_eq!((of(attempt, "http.response.status_code").as_deref(), code(attempt)), (Some(status), failed));
+        assert_eq!(of(attempt, "error.type").as_deref(), failed.map(|_| status));
+        assert_eq!(of(attempt, "postrider.endpoint.id").as_deref(), Some(&*endpoint));
+        assert_eq!(of(attempt, "server.address").as_deref(), Some("127.0.0.1"));
+        let header = format!("00-{TRACE}-{}-01", hex(&attempt.span_id));
+        assert!(received.iter().any(|request| request.header("traceparent") == Some(&header)), "{header}");
+    }
+    assert!(spans(&collector, &unsampled)?.is_empty());
+    let all = collector.received("/v1/traces");
+    assert!(all.iter().all(|request| !String::from_utf8_lossy(&request.body).contains("marker")));
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::{error::Error, io, time::Duration};
 
+use ::http::StatusCode;
 use aws_smithy_runtime_api::client::{
     http::{
         HttpClient, HttpConnector as SdkConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -17,6 +18,8 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use rustls::RootCertStore;
+
+use crate::cause::chain;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A frozen function's sockets are dead when it wakes: do not keep them long.
@@ -44,6 +47,14 @@ impl Http {
         let mut client = Client::builder(TokioExecutor::new());
         client.pool_idle_timeout(IDLE_TIMEOUT).pool_timer(TokioTimer::new());
         Ok(Self(client.build(connector)))
+    }
+}
+
+impl Http {
+    /// Asks, and reads no more than the status.
+    pub(crate) async fn status(&self, request: ::http::Request<SdkBody>) -> Result<StatusCode, String> {
+        let response = self.0.request(request).await;
+        response.map(|response| response.status()).map_err(|error| chain(&error))
     }
 }
 

@@ -21,6 +21,7 @@ mod ledger;
 mod meter;
 mod secrets;
 pub mod settings;
+mod spans;
 mod sqs;
 pub mod telemetry;
 

@@ -19,6 +19,7 @@ use lambda_runtime::tracing::subscriber::{
 use postrider_core::{
     metric::{self, Metric, Unit},
     ports::Ambient as _,
+    trace,
 };
 use serde_json::{Map, Value, json};
 use tracing::{
@@ -26,7 +27,13 @@ use tracing::{
     field::{Field, Visit},
 };
 
-use crate::{System, Usage, settings::Logging};
+use crate::{
+    System, Usage,
+    settings::Logging,
+    spans::{self, Spans},
+};
+
+pub use crate::spans::export;
 
 const NAMESPACE: &str = "Postrider";
 const DIMENSION: &str = "Stack";
@@ -39,11 +46,11 @@ static STACK: OnceLock<String> = OnceLock::new();
 
 /// Starts logging, and collecting metrics, for a process that has just started. Only Postrider's own lines follow the
 /// level: the SDK's detailed ones would hold payloads.
-pub fn init(Logging { level, stack }: Logging) {
+pub fn init(Logging { level, stack, collector }: Logging) {
     let lines = lines::layer()
         .json()
         .flatten_event(true)
-        .with_current_span(true)
+        .with_current_span(false)
         .with_span_list(false)
         .with_target(true)
         .with_ansi(false);
@@ -52,12 +59,18 @@ pub fn init(Logging { level, stack }: Logging) {
         .with_target("lambda_runtime", level.min(LevelFilter::INFO))
         .with_target("postrider", level)
         .with_target(metric::TARGET, LevelFilter::OFF)
+        .with_target(trace::TARGET, LevelFilter::OFF)
         // Who has changed what is told at every level.
         .with_target("audit", LevelFilter::INFO);
     let notes = Targets::new().with_target(metric::TARGET, LevelFilter::INFO);
+    let of_spans = if collector.is_some() { LevelFilter::INFO } else { LevelFilter::OFF };
+    let spans = Spans.with_filter(Targets::new().with_target(trace::TARGET, of_spans));
     // Fails if a subscriber is set already, as in tests: then that one is right.
-    let _ = registry().with(lines.with_filter(targets)).with(Notes.with_filter(notes)).try_init();
+    let _ = registry().with(lines.with_filter(targets)).with(Notes.with_filter(notes)).with(spans).try_init();
     let _ = STACK.set(stack);
+    if let Some(collector) = collector {
+        spans::init(collector);
+    }
     Metric::ColdStart.count();
 }
 

@@ -105,7 +105,8 @@ impl fmt::Display for Ksuid {
             let mut rest = 0;
             for limb in &mut number {
                 let part = (u64::from(rest) << 32) | u64::from(*limb);
-                [*limb, rest] = [part / u64::from(FIVE_DIGITS), part % u64::from(FIVE_DIGITS)].map(low);
+                *limb = low(part / u64::from(FIVE_DIGITS));
+                rest = low(part % u64::from(FIVE_DIGITS));
             }
             for digit in digits.iter_mut().rev() {
                 *digit = DIGITS[(rest % 62) as usize];
@@ -143,7 +144,8 @@ impl FromStr for Ksuid {
             let mut carry = u32::from(value);
             for limb in number.iter_mut().rev() {
                 let part = u64::from(*limb) * 62 + u64::from(carry);
-                [*limb, carry] = [part, part >> 32].map(low);
+                *limb = low(part);
+                carry = low(part >> 32);
             }
             if carry != 0 {
                 return Err(InvalidId);

@@ -81,6 +81,18 @@ pub enum Method {
     Options,
 }
 
+impl Method {
+    /// As HTTP has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Options => "OPTIONS",
+        }
+    }
+}
+
 /// The form of a delivery's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -84,6 +84,9 @@ pub enum Fault {
 
 /// A URL as it may be shown and remembered: without the name and password that it may hold.
 pub fn without_userinfo(url: &str) -> String {
+    if !url.contains('@') {
+        return url.to_owned();
+    }
     let Ok(mut parsed) = url::Url::parse(url) else { return String::new() };
     if parsed.username().is_empty() && parsed.password().is_none() {
         return url.to_owned();
@@ -146,7 +149,7 @@ mod tests {
             ("https://user:pass@example.com/a?b=c", "https://example.com/a?b=c"),
             ("https://:pass@example.com/", "https://example.com/"),
             ("https://example.com/a", "https://example.com/a"),
-            ("nonsense", ""),
+            ("@nonsense", ""),
         ] {
             assert_eq!(without_userinfo(url), shown);
         }

@@ -1,12 +1,25 @@
 //! W3C Trace Context (Recommendation of 2021, section 3.2): the trace that a message belongs to is the producer's, goes
 //! along with the message, and is told to receivers, each attempt as a span of its own.
+//!
+//! Of a trace that its producer samples, spans are told as events of `tracing` with the target [`TARGET`]; who collects
+//! them is not known here. The publication is a span in the producer's, and each attempt one in the publication's. Spans
+//! have ids that follow from the message's and the attempt's, so that none has to be kept.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
 
-use crate::ids::{AttemptId, Id as _};
+use crate::{
+    delivery::Attempt,
+    entity::Endpoint,
+    ids::{AttemptId, Id, MessageId},
+    message::Message,
+    time::Time,
+};
+
+/// The target of spans.
+pub const TARGET: &str = "spans";
 
 /// The header.
 pub const HEADER: &str = "traceparent";
@@ -30,6 +43,15 @@ impl TraceParent {
     /// The same trace, as an attempt's span.
     #[must_use]
     pub fn attempt(self, id: AttemptId) -> Self {
+        self.of(id)
+    }
+
+    /// The same trace, as the span of a message's publication.
+    fn publication(self, id: MessageId) -> Self {
+        self.of(id)
+    }
+
+    fn of(self, id: impl Id) -> Self {
         let digest = Sha256::digest(id.ksuid().bytes());
         let mut span = [1; 8];
         span.iter_mut().zip(digest).for_each(|(byte, random)| *byte = random);
@@ -40,6 +62,46 @@ impl TraceParent {
     pub fn id(self) -> String {
         format!("{:032x}", u128::from_be_bytes(self.trace))
     }
+
+    fn span(self) -> String {
+        format!("{:016x}", u64::from_be_bytes(self.span))
+    }
+
+    /// Whether the producer keeps the trace (section 3.2.2.5.1).
+    const fn is_sampled(self) -> bool {
+        self.flags & 1 == 1
+    }
+}
+
+/// Tells of a message that was published.
+pub(crate) fn published(message: &Message, from: Time, to: Time) {
+    let Some(trace) = message.trace.filter(|trace| trace.is_sampled()) else { return };
+    tracing::info!(
+        target: TARGET, trace = trace.id(), span = trace.publication(message.id).span(), parent = trace.span(),
+        name = "publish", kind = "producer", start = from.micros(), end = to.micros(),
+        messaging.message.id = %message.id, postrider.app.id = %message.app, postrider.event_type = message.event_type,
+    );
+}
+
+/// Tells of an attempt to deliver a message. Of where it went the host alone: the rest of the URL may hold secrets.
+pub(crate) fn attempted(trace: Option<TraceParent>, message: MessageId, endpoint: &Endpoint, attempt: &Attempt) {
+    let Some(trace) = trace.filter(|trace| trace.is_sampled()) else { return };
+    let url = url::Url::parse(&attempt.url).ok();
+    let failure = match attempt.fault {
+        Some(fault) => Some(fault.as_str().to_owned()),
+        None => (!attempt.succeeded()).then(|| attempt.status.to_string()),
+    };
+    tracing::info!(
+        target: TARGET, trace = trace.id(), span = trace.attempt(attempt.id).span(),
+        parent = trace.publication(message).span(), name = endpoint.delivery.method.as_str(), kind = "client",
+        start = attempt.at.micros(), end = attempt.at.plus(Duration::from_millis(attempt.millis)).micros(),
+        http.request.method = endpoint.delivery.method.as_str(),
+        server.address = url.as_ref().and_then(|url| url.host_str()),
+        server.port = url.as_ref().and_then(url::Url::port_or_known_default),
+        http.response.status_code = (attempt.status > 0).then_some(attempt.status), "error.type" = failure,
+        messaging.message.id = %message, postrider.app.id = %endpoint.app, postrider.endpoint.id = %endpoint.id,
+        postrider.attempt.id = %attempt.id,
+    );
 }
 
 impl FromStr for TraceParent {

@@ -46,8 +46,10 @@ async fn main() -> Result<(), Error> {
         async move {
             let deliveries = event.payload.records.len();
             let way = way(&event.payload, &retry_queue);
-            let answer = handle(&courier, event.payload, way, deadline(event.context.deadline, System.now())).await;
+            let deadline = deadline(event.context.deadline, System.now());
+            let answer = handle(&courier, event.payload, way, deadline).await;
             report!(meter, "batch handled", deliveries = deliveries, returned = answer.batch_item_failures.len());
+            telemetry::export(System.now().until(deadline)).await;
             Ok::<_, Error>(answer)
         }
     }))

@@ -1,6 +1,6 @@
 //! Wires the ingest function.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use lambda_http::{Error, Request, service_fn};
 use postrider_aws::{Aws, System, report, settings::IngestSettings, telemetry};
@@ -16,6 +16,9 @@ use postrider_core::{
 use postrider_egress::{AddressPolicy, Egress};
 use postrider_ingest::{Ingest, handed_over};
 use postrider_web::serve_with;
+
+/// Of an invocation's time there is always enough left to tell a collector of spans.
+const LEFT: Duration = Duration::MAX;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -38,6 +41,7 @@ async fn main() -> Result<(), Error> {
         async move {
             let response = ingest.handle(request).await;
             report!(meter, "request handled", status = response.status().as_u16());
+            telemetry::export(LEFT).await;
             Ok::<_, Infallible>(response)
         }
     });
@@ -46,6 +50,7 @@ async fn main() -> Result<(), Error> {
         async move {
             let answer = handed_over(&intake, &event).await;
             report!(meter, "input handled", done = answer.is_ok());
+            telemetry::export(LEFT).await;
             answer
         }
     })

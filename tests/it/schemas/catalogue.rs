@@ -3,10 +3,8 @@
 use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use postrider_core::{
-    openapi::{Webhook, webhooks},
-    schema::Schema,
-};
+use postrider_core::openapi::{Webhook, webhooks};
+use postrider_schema::{Rule as _, Schema};
 use postrider_tests::world;
 use serde_json::{Value, json};
 

@@ -33,6 +33,8 @@
 //! | `POSTRIDER_API_URL` | URL of the API, for confirmations, sources and the portal | required | delivery, api |
 //! | `POSTRIDER_RELEASES_PER_SECOND` | held deliveries of an endpoint, 1–1,000 | 10 | scheduler |
 //! | `POSTRIDER_STACK` | the stack's name, the dimension of all metrics | `postrider` | all |
+//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | URL of an OpenTelemetry collector, which takes spans at `/v1/traces` | none | ingest, delivery |
+//! | `OTEL_EXPORTER_OTLP_HEADERS` | such as `key=value,other=value`, percent-encoded | none | ingest, delivery |
 //! | `POSTRIDER_LOG` | `error`, `warn`, `info`, `debug`, `trace` or `off` | `info` | all |
 //!
 //! Region and credentials are what Lambda sets: `AWS_REGION`, `AWS_ACCESS_KEY_ID` and so on.
@@ -42,6 +44,7 @@ mod trust;
 
 use std::time::Duration;
 
+use http::{HeaderMap, Uri};
 use lambda_runtime::tracing::subscriber::filter::LevelFilter;
 use postrider_core::{access::oidc::Trust, intake::EventMap, retry::Schedule};
 
@@ -200,6 +203,19 @@ pub struct Logging {
     pub(crate) level: LevelFilter,
     /// `POSTRIDER_STACK`: the dimension of all metrics.
     pub(crate) stack: String,
+    /// `OTEL_EXPORTER_OTLP_…`: where spans go.
+    pub(crate) collector: Option<Collector>,
+}
+
+/// What takes spans.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Collector {
+    /// `…/v1/traces`.
+    pub(crate) url: Uri,
+    /// What it is asked with: keys of a hosted one, for example.
+    pub(crate) headers: HeaderMap,
+    /// Attributes of whoever tells of spans.
+    pub(crate) resource: Vec<(&'static str, String)>,
 }
 
 impl IngestSettings {
@@ -357,6 +373,28 @@ mod tests {
         ] {
             let error = IngestSettings::from(Source(&with(name, value))).expect_err("an error").to_string();
             assert!(error.starts_with(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_collector_is_told_of_as_opentelemetry_has_it() {
+        let of = |endpoint: &'static str, headers: &'static str| {
+            let variable = move |asked: &str| match asked {
+                "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.to_owned()),
+                "OTEL_EXPORTER_OTLP_HEADERS" => Some(headers.to_owned()),
+                _ => variables(asked),
+            };
+            Source(&variable).log().map(|log| log.collector)
+        };
+        assert_eq!(of("", "api-key=secret"), Ok(None));
+        let collector = of("http://localhost:4318/", "api-key=a%20b, x-team=c").expect("valid").expect("a collector");
+        assert_eq!(collector.url, "http://localhost:4318/v1/traces");
+        assert!(collector.headers["api-key"] == "a b" && collector.headers["x-team"] == "c");
+        assert!(!format!("{collector:?}").contains("a b"));
+        for (endpoint, headers) in [("localhost:4318", ""), ("http://", ""), ("http://a b", ""), ("http://a", "secret")]
+        {
+            let error = of(endpoint, headers).expect_err(endpoint).to_string();
+            assert!(error.starts_with("OTEL_") && !error.contains("secret"), "{error}");
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::{ops::RangeInclusive, str::FromStr};
 
+use http::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
 use postrider_core::retry::Schedule;
 
-use super::{InvalidSetting, Logging};
+use super::{Collector, InvalidSetting, Logging};
 use crate::QueueUrls;
 
 /// The example of Standard Webhooks.
@@ -79,6 +81,42 @@ impl Source<'_> {
             .parse()
             .map_err(|_| InvalidSetting::Invalid(NAME, "must be error, warn, info, debug, trace or off".to_owned()));
         let stack = self.optional("POSTRIDER_STACK").unwrap_or_else(|| "postrider".to_owned());
-        level.map(|level| Logging { level, stack })
+        let collector = self.collector(&stack)?;
+        Ok(Logging { level: level?, stack, collector })
     }
+
+    /// As OpenTelemetry has it (Protocol Exporter specification 1.50, "Endpoint URLs for OTLP/HTTP" and "Specifying headers
+    /// via environment variables").
+    fn collector(self, stack: &str) -> Result<Option<Collector>, InvalidSetting> {
+        const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+        const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
+        let Some(endpoint) = self.optional(ENDPOINT) else { return Ok(None) };
+        let url = format!("{}/v1/traces", endpoint.trim().trim_end_matches('/'));
+        let http = url.starts_with("http://") || url.starts_with("https://");
+        let url = url.parse().ok().filter(|_| http);
+        let url = url.ok_or_else(|| InvalidSetting::Invalid(ENDPOINT, "must be an http or https URL".to_owned()))?;
+        let headers = headers(&self.optional(HEADERS).unwrap_or_default());
+        // Without its value: it may be a secret.
+        let wrong = || InvalidSetting::Invalid(HEADERS, "must be headers such as key=value,other=value".to_owned());
+        let of_lambda = [("faas.name", "AWS_LAMBDA_FUNCTION_NAME"), ("cloud.region", "AWS_REGION")];
+        let of_lambda = of_lambda.into_iter().filter_map(|(key, name)| Some((key, self.optional(name)?)));
+        let resource = [("service.name", stack.to_owned()), ("cloud.provider", "aws".to_owned())];
+        Ok(Some(Collector {
+            url,
+            headers: headers.ok_or_else(wrong)?,
+            resource: resource.into_iter().chain(of_lambda).collect(),
+        }))
+    }
+}
+
+fn headers(text: &str) -> Option<HeaderMap> {
+    let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+    let header = |pair: &str| {
+        let (name, value) = pair.split_once('=')?;
+        let value = percent_decode_str(value.trim()).decode_utf8().ok()?;
+        let mut value = HeaderValue::from_str(&value).ok()?;
+        value.set_sensitive(true);
+        Some((HeaderName::from_bytes(name.trim().as_bytes()).ok()?, value))
+    };
+    pairs.map(header).collect()
 }

@@ -23,7 +23,7 @@ use crate::{
     outbound::{Exchange, Sender},
     ports::{Ambient, Keys, LONGEST_DELAY, Unavailable, chain},
     time::Time,
-    trace::TraceParent,
+    trace::{self, TraceParent},
 };
 
 /// Longer waits are spent delayed or parked. A message that waits for its visibility counts as in flight, and of those a
@@ -89,6 +89,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             trace = due.job.envelope.trace.map(TraceParent::id), "attempted"
         );
         metric::attempted(&attempt);
+        trace::attempted(due.job.envelope.trace, delivery.message, &due.endpoint, &attempt);
         match manual {
             Some(_) => delivery.keep(Attempt { manual: true, ..attempt }),
             None => delivery.add(attempt),

@@ -32,6 +32,7 @@ use crate::{
     ports::{Ambient, DeliveryKey, Keys, Known, LONGEST_DELAY, Parcel, Unavailable, Way, chain},
     publish::COMMIT_GRACE,
     time::Time,
+    trace,
     wake::{envelope, orphan_due},
 };
 
@@ -223,6 +224,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         for (nth, (mut delivery, message)) in events.into_iter().enumerate() {
             let attempt = Attempt { id: self.attempt_id(&delivery, at), ..model.clone() };
             let succeeded = attempt.succeeded();
+            trace::attempted(message.trace, message.id, endpoint, &attempt);
             delivery.add(attempt);
             // No queue message stands for it: whatever it waits for, the scheduler keeps it.
             let mut outcome =

@@ -31,6 +31,7 @@ use crate::{
     ports::{Ambient, Claims, Jobs, Messages, Outbox, Paces, Subscribers, Unavailable},
     problem::Problem,
     time::Time,
+    trace,
 };
 
 mod audience;
@@ -233,6 +234,9 @@ where
         }
         if !messages.is_empty() {
             self.ledger.store(&messages).await?;
+            for message in &messages {
+                trace::published(message, plan.now, self.ambient.now());
+            }
         }
         places.into_iter().zip(messages).for_each(|(place, message)| batch.close(place, Ok(message)));
         Ok(())

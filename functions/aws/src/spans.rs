@@ -1,0 +1,170 @@
+//! Spans of sampled traces, for a collector of the operator's: OpenTelemetry Protocol 1.9 over HTTP, in JSON
+//! (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>). At the end of an invocation they go in one request; if that fails
+//! they are gone, and the log says so. A library for it would be as large as a function.
+
+use std::{
+    fmt,
+    sync::{Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use http::{Method, Request, header::CONTENT_TYPE};
+use lambda_runtime::tracing::subscriber::{Layer, layer};
+use serde_json::{Map, Value, json};
+use tokio::time::timeout;
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+};
+
+use crate::{http::Http, settings::Collector};
+
+/// For the whole request: an invocation waits for it.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// What an invocation keeps of its time for its answer.
+const RESERVE: Duration = Duration::from_secs(1);
+/// Spans of one invocation that are kept; those beyond are not told.
+const MOST: usize = 1_000;
+
+/// `SpanKind` and `StatusCode`, as numbers (opentelemetry/proto/trace/v1/trace.proto).
+const CLIENT: u8 = 3;
+const PRODUCER: u8 = 4;
+const ERROR: u8 = 2;
+
+/// Since the last export. A process has one invocation at a time.
+static SPANS: Mutex<Vec<Value>> = Mutex::new(Vec::new());
+static EXPORTER: OnceLock<Exporter> = OnceLock::new();
+
+struct Exporter {
+    collector: Collector,
+    http: OnceLock<Result<Http, String>>,
+}
+
+/// Exports to that collector from now on.
+pub(crate) fn init(collector: Collector) {
+    let _ = EXPORTER.set(Exporter { collector, http: OnceLock::new() });
+}
+
+/// Tells the collector, if there is one, of the spans since the last time. Takes a second at most, and less where the
+/// invocation has not much left. Never fails otherwise than in the log.
+pub async fn export(left: Duration) {
+    let spans = std::mem::take(&mut *SPANS.lock().unwrap_or_else(PoisonError::into_inner));
+    let Some(exporter) = EXPORTER.get().filter(|_| !spans.is_empty()) else { return };
+    let sent = timeout(left.saturating_sub(RESERVE).min(PATIENCE), exporter.send(&spans)).await;
+    if let Err(error) = sent.unwrap_or_else(|_| Err("there was no answer in time".to_owned())) {
+        tracing::warn!(spans = spans.len(), error, "spans could not be exported");
+    }
+}
+
+impl Exporter {
+    async fn send(&self, spans: &[Value]) -> Result<(), String> {
+        let Collector { url, headers, resource } = &self.collector;
+        let http = self.http.get_or_init(|| Http::new().map_err(|error| error.to_string()));
+        let http = http.as_ref().map_err(Clone::clone)?;
+        let mut request = Request::new(document(resource, spans).to_string().into());
+        *request.method_mut() = Method::POST;
+        url.clone_into(request.uri_mut());
+        headers.clone_into(request.headers_mut());
+        request.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+        match http.status(request).await? {
+            status if status.is_success() => Ok(()),
+            status => Err(format!("the collector answered {status}")),
+        }
+    }
+}
+
+fn document(resource: &[(&str, String)], spans: &[Value]) -> Value {
+    let attributes: Vec<_> = resource.iter().map(|(key, value)| attribute(key, &json!(value))).collect();
+    let scope = json!({"name": "postrider", "version": env!("CARGO_PKG_VERSION")});
+    json!({"resourceSpans": [{
+        "resource": {"attributes": attributes},
+        "scopeSpans": [{"scope": scope, "spans": spans}],
+    }]})
+}
+
+fn attribute(key: &str, value: &Value) -> Value {
+    // 64 bits are text in the JSON of Protocol Buffers.
+    let value = match value {
+        Value::Number(number) => json!({"intValue": number.to_string()}),
+        value => json!({"stringValue": value}),
+    };
+    json!({"key": key, "value": value})
+}
+
+/// Collects what is told.
+pub(crate) struct Spans;
+
+impl<S: Subscriber> Layer<S> for Spans {
+    fn on_event(&self, event: &Event<'_>, _: layer::Context<'_, S>) {
+        let mut told = Told::default();
+        event.record(&mut told);
+        let mut spans = SPANS.lock().unwrap_or_else(PoisonError::into_inner);
+        if spans.len() < MOST {
+            spans.push(told.span());
+        }
+    }
+}
+
+/// The fields of an event.
+#[derive(Default)]
+struct Told(Map<String, Value>);
+
+impl Told {
+    /// What is not the span's own is one of its attributes.
+    fn span(mut self) -> Value {
+        let mut own = |name| self.0.remove(name).unwrap_or_default();
+        let nanos = |micros: &Value| json!(micros.as_i64().unwrap_or_default().saturating_mul(1_000).to_string());
+        let mut span = json!({
+            "traceId": own("trace"), "spanId": own("span"), "parentSpanId": own("parent"), "name": own("name"),
+            "kind": if own("kind") == "client" { CLIENT } else { PRODUCER },
+            "startTimeUnixNano": nanos(&own("start")), "endTimeUnixNano": nanos(&own("end")),
+        });
+        if self.0.contains_key("error.type") {
+            span["status"] = json!({"code": ERROR});
+        }
+        span["attributes"] = self.0.iter().map(|(key, value)| attribute(key, value)).collect();
+        span
+    }
+}
+
+impl Visit for Told {
+    fn record_str(&mut self, field: &Field, text: &str) {
+        self.0.insert(field.name().to_owned(), json!(text));
+    }
+
+    fn record_i64(&mut self, field: &Field, number: i64) {
+        self.0.insert(field.name().to_owned(), json!(number));
+    }
+
+    fn record_u64(&mut self, field: &Field, number: u64) {
+        self.0.insert(field.name().to_owned(), json!(number));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name().to_owned(), json!(format!("{value:?}")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_the_spans_own_is_one_of_its_attributes() {
+        let fields = json!({
+            "trace": "4b", "span": "02", "parent": "b7", "name": "POST", "kind": "client", "start": 7, "end": 9,
+            "error.type": "timeout", "server.port": 443,
+        });
+        let Value::Object(fields) = fields else { panic!("an object") };
+        let span = Told(fields).span();
+        let ids = ["traceId", "spanId", "parentSpanId", "name"].map(|name| span[name].as_str().unwrap_or_default());
+        assert_eq!(ids, ["4b", "02", "b7", "POST"]);
+        assert_eq!((&span["kind"], &span["status"]), (&json!(3), &json!({"code": 2})));
+        assert_eq!((&span["startTimeUnixNano"], &span["endTimeUnixNano"]), (&json!("7000"), &json!("9000")));
+        let attributes = json!([
+            {"key": "error.type", "value": {"stringValue": "timeout"}},
+            {"key": "server.port", "value": {"intValue": "443"}},
+        ]);
+        assert_eq!(span["attributes"], attributes);
+    }
+}
