@@ -233,7 +233,7 @@ pub fn openapi() -> serde_json::Value {
 
 fn router<P: Parts>() -> Router<Arc<Api<P>>> {
     let (routes, documented) = operations().into_parts();
-    openapi::serve(documented, Router::new().nest(openapi::PREFIX, routes).route_layer(from_fn(audit::log)))
+    openapi::serve(documented, routes.route_layer(from_fn(audit::log)))
 }
 
 /// Without trailing slashes. A path that is no text names nothing.

@@ -1,10 +1,14 @@
 //! Operations with their handlers: the routes of the function.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{Router, handler::Handler, routing::on};
+use axum::{
+    Router,
+    handler::Handler,
+    routing::{MethodRouter, on},
+};
 
-use super::Operation;
+use super::{Operation, PREFIX};
 use crate::{Api, Parts};
 
 /// What an operation is about.
@@ -79,14 +83,17 @@ impl Tag {
 /// Routes that are documented.
 pub(crate) struct Operations<P: Parts> {
     tag: Tag,
-    router: Router<Arc<Api<P>>>,
+    routes: Routes<P>,
     documented: Vec<Operation>,
 }
+
+/// By their paths. Made a router when they are all there: each path is then put into a tree once.
+type Routes<P> = BTreeMap<&'static str, MethodRouter<Arc<Api<P>>>>;
 
 impl<P: Parts> Operations<P> {
     /// None yet.
     pub(crate) fn about(tag: Tag) -> Self {
-        Self { tag, router: Router::new(), documented: Vec::new() }
+        Self { tag, routes: Routes::<P>::new(), documented: Vec::new() }
     }
 
     /// And this one, which `handler` answers.
@@ -95,20 +102,28 @@ impl<P: Parts> Operations<P> {
         H: Handler<T, Arc<Api<P>>>,
         T: 'static,
     {
-        self.router = self.router.route(operation.path, on(operation.verb.filter(), handler));
+        self.route(operation.path, on(operation.verb.filter(), handler));
         self.documented.push(operation.about(self.tag));
         self
     }
 
     /// And those.
     pub(crate) fn merge(mut self, other: Self) -> Self {
-        self.router = self.router.merge(other.router);
+        for (path, route) in other.routes {
+            self.route(path, route);
+        }
         self.documented.extend(other.documented);
         self
     }
 
+    fn route(&mut self, path: &'static str, route: MethodRouter<Arc<Api<P>>>) {
+        let before = self.routes.remove(path).unwrap_or_default();
+        self.routes.insert(path, before.merge(route));
+    }
+
     /// The routes, and what is written about them.
     pub(crate) fn into_parts(self) -> (Router<Arc<Api<P>>>, Vec<Operation>) {
-        (self.router, self.documented)
+        let add = |router: Router<_>, (path, route)| router.route(&format!("{PREFIX}{path}"), route);
+        (self.routes.into_iter().fold(Router::new(), add), self.documented)
     }
 }
