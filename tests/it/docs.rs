@@ -71,6 +71,27 @@ fn leads_somewhere(document: &Path, link: &str) -> bool {
     headings.any(|line| anchor(line.trim_start_matches('#')) == place)
 }
 
+#[tokio::test]
+async fn the_readme_lists_every_parameter_with_its_default() -> Result<()> {
+    let readme = std::fs::read_to_string(paths::workspace().join("README.md"))?;
+    let template = world().emulator.template().await?;
+    let rows = readme.lines().filter_map(|line| line.strip_prefix("| `")?.split_once(" | "));
+    let rows: Vec<_> = rows.filter_map(|(names, rest)| Some((names, rest.split_once(" | ")?.0))).collect();
+    for (name, parameter) in template["Parameters"].as_object().context("parameters")? {
+        let is = |listed: &str| listed == name || listed.strip_prefix('*').is_some_and(|end| name.ends_with(end));
+        let listed = rows.iter().find(|(names, _)| names.split(", ").any(|listed| is(listed.trim_matches('`'))));
+        let (_, default) = listed.with_context(|| format!("{name} is not in the README"))?;
+        let of_template = match &parameter["Default"] {
+            Value::String(text) => text.clone(),
+            value => value.to_string(),
+        };
+        let in_words = matches!(*default, "none" | "all" | "see template" | "the API itself");
+        assert!(in_words || default.trim_matches('`') == of_template, "{name}: {default} and {of_template}");
+        assert!(!in_words || *default == "see template" || of_template.is_empty() || of_template == "None", "{name}");
+    }
+    Ok(())
+}
+
 #[test]
 fn links_lead_somewhere() -> Result<()> {
     let mut astray = Vec::new();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 use postrider_core::metric::Metric;
-use postrider_local::{FUNCTIONS, Reply};
+use postrider_local::{FUNCTIONS, Reply, paths};
 use postrider_tests::{Sockets, Stack, Tenant, eventually, self_signed, world};
 use serde_json::{Value, json};
 
@@ -69,6 +69,8 @@ async fn cause(stack: &Stack, tenant: &Tenant) -> Result<Sockets> {
     let (path, refused) = (format!("/app/{}/msg", tenant.app), json!({"eventType": "a b", "payload": {}}));
     anyhow::ensure!(tenant.api.post(&path, &refused).await?.status == 422, "it was taken");
     stack.post("not a message", None).await?;
+    let jobs = world().sqs().send_message().queue_url(stack.output("JobQueueUrl")?);
+    jobs.message_body("not a job").send().await?;
     Ok(untrusted)
 }
 
@@ -151,5 +153,58 @@ async fn what_the_dashboard_and_the_alarms_name_is_a_metric() -> Result<()> {
     }
     let unseen: Vec<_> = Metric::ALL.iter().filter(|metric| !shown.contains(metric.name())).collect();
     assert!(unseen.is_empty(), "not on the dashboard: {unseen:?}");
+    Ok(())
+}
+
+/// What GitHub makes of a heading.
+fn anchor(heading: &str) -> String {
+    heading.trim().to_lowercase().replace(' ', "-")
+}
+
+#[tokio::test]
+async fn every_alarm_has_its_section_in_the_runbook() -> Result<()> {
+    let template = world().emulator.template().await?;
+    let runbook = std::fs::read_to_string(paths::workspace().join("infra/guides/runbook.md"))?;
+    let sections: Vec<_> = runbook.lines().filter_map(|line| line.strip_prefix("## ")).map(anchor).collect();
+    let rows: Vec<_> = runbook.lines().filter(|line| line.starts_with("| `")).collect();
+    let (mut alarms, mut named) = (0, 0);
+    for alarm in template["Resources"].as_object().context("resources")?.values() {
+        if alarm["Type"] != "AWS::CloudWatch::Alarm" {
+            continue;
+        }
+        let properties = &alarm["Properties"];
+        let name = properties["AlarmName"]["Fn::Sub"].as_str().and_then(|name| name.strip_prefix("${AWS::StackName}-"));
+        let name = name.with_context(|| properties.to_string())?;
+        let text = properties["AlarmDescription"].as_str().unwrap_or_default();
+        let (_, section) =
+            text.split_once("infra/guides/runbook.md#").with_context(|| format!("{name} names no section"))?;
+        assert!(sections.iter().any(|anchor| anchor == section), "{name}: no section {section}");
+        let row = |row: &&&str| row.contains(&format!("`{name}`")) && row.contains(&format!("(#{section})"));
+        named += rows.iter().filter(row).count();
+        alarms += 1;
+    }
+    assert!(alarms > 20);
+    assert_eq!(named, alarms, "the runbook's table names each alarm once");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_dashboards_prices_are_those_of_the_bench() -> Result<()> {
+    let template = world().emulator.template().await?;
+    let bench: Value = serde_json::from_str(include_str!("../bench/prices.json"))?;
+    let of = |group: &str, name: &str| template["Mappings"]["Prices"][group][name].as_str()?.parse::<f64>().ok();
+    for (group, name, line, factor) in [
+        ("Million", "HttpApiRequests", "HTTP API requests", 1.0),
+        ("Million", "Invocations", "Lambda requests", 1.0),
+        ("Million", "QueueRequests", "SQS requests", 1.0),
+        ("Million", "TableWrites", "DynamoDB write units", 1.0),
+        ("Million", "TableReads", "DynamoDB read units", 1.0),
+        ("GigabyteSecond", "Arm", "Lambda GB-seconds", 1e-6),
+        // Of a million megabytes.
+        ("Gigabyte", "Logs", "log megabytes", 1024.0 * 1e-6),
+    ] {
+        let (shown, listed) = (of(group, name).context(name)?, bench["lines"][line]["dollars"].as_f64().context(line)?);
+        assert!((shown - listed * factor).abs() < shown / 1_000.0, "{name}: {shown} and {listed}");
+    }
     Ok(())
 }

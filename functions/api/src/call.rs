@@ -12,7 +12,7 @@ use postrider_core::{ids::Ksuid, manage::Made, ports::Ambient as _, problem::Pro
 use postrider_web::{Answer, Keyed, Query, authenticate, idempotency_key, json, once, respond, within_limit};
 use serde::{Deserialize, Serialize};
 
-use crate::{Api, Parts, audit::Actor, rights};
+use crate::{Api, Parts, audit::Actor, openapi::PREFIX, rights};
 
 /// An authenticated request.
 pub(crate) struct Call {
@@ -74,7 +74,9 @@ impl Call {
         let uri = &self.head.uri;
         let keyed = key.map(|key| {
             let query = uri.query().unwrap_or_default();
-            Keyed::new(&self.caller, &key, self.head.method.as_str(), uri.path(), query, &self.body)
+            // Below the prefix, as claims are stored.
+            let path = uri.path().strip_prefix(PREFIX).unwrap_or(uri.path());
+            Keyed::new(&self.caller, &key, self.head.method.as_str(), path, query, &self.body)
         });
         Ok(Reply(once(&api.record, &api.ambient, keyed.as_ref(), run).await?))
     }

@@ -1,11 +1,12 @@
 //! Spans of sampled traces, for a collector of the operator's: OpenTelemetry Protocol 1.9 over HTTP, in JSON
 //! (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>). At the end of an invocation they go in one request; if that fails
-//! they are gone, and the log says so. A library for it would be as large as a function.
+//! they are gone, the log says so, and the next ones go after a rest, so that a collector that hangs is not waited for by every
+//! invocation. A library for it would be as large as a function.
 
 use std::{
     fmt,
     sync::{Mutex, OnceLock, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use http::{Method, Request, header::CONTENT_TYPE};
@@ -23,40 +24,56 @@ use crate::{http::Http, settings::Collector};
 const PATIENCE: Duration = Duration::from_secs(1);
 /// What an invocation keeps of its time for its answer.
 const RESERVE: Duration = Duration::from_secs(1);
-/// Spans of one invocation that are kept; those beyond are not told.
-const MOST: usize = 1_000;
+/// After a failure.
+const REST: Duration = Duration::from_secs(30);
+/// Spans of one invocation that are kept.
+const MOST: usize = 5_000;
 
 /// `SpanKind` and `StatusCode`, as numbers (opentelemetry/proto/trace/v1/trace.proto).
 const CLIENT: u8 = 3;
 const PRODUCER: u8 = 4;
 const ERROR: u8 = 2;
 
-/// Since the last export. A process has one invocation at a time.
-static SPANS: Mutex<Vec<Value>> = Mutex::new(Vec::new());
+/// Since the last export, with how many there were. A process has one invocation at a time.
+static SPANS: Mutex<(Vec<Value>, usize)> = Mutex::new((Vec::new(), 0));
 static EXPORTER: OnceLock<Exporter> = OnceLock::new();
 
 struct Exporter {
     collector: Collector,
     http: OnceLock<Result<Http, String>>,
+    rests_until: Mutex<Option<Instant>>,
 }
 
 /// Exports to that collector from now on.
 pub(crate) fn init(collector: Collector) {
-    let _ = EXPORTER.set(Exporter { collector, http: OnceLock::new() });
+    let _ = EXPORTER.set(Exporter { collector, http: OnceLock::new(), rests_until: Mutex::default() });
 }
 
 /// Tells the collector, if there is one, of the spans since the last time. Takes a second at most, and less where the
 /// invocation has not much left. Never fails otherwise than in the log.
 pub async fn export(left: Duration) {
-    let spans = std::mem::take(&mut *SPANS.lock().unwrap_or_else(PoisonError::into_inner));
-    let Some(exporter) = EXPORTER.get().filter(|_| !spans.is_empty()) else { return };
-    let sent = timeout(left.saturating_sub(RESERVE).min(PATIENCE), exporter.send(&spans)).await;
-    if let Err(error) = sent.unwrap_or_else(|_| Err("there was no answer in time".to_owned())) {
-        tracing::warn!(spans = spans.len(), error, "spans could not be exported");
-    }
+    let (spans, count) = std::mem::take(&mut *SPANS.lock().unwrap_or_else(PoisonError::into_inner));
+    let Some(exporter) = EXPORTER.get().filter(|_| count > 0) else { return };
+    let lost = match exporter.unless_resting(left, &spans).await {
+        Ok(()) if count == spans.len() => return,
+        Ok(()) => (count - spans.len(), "there are too many".to_owned()),
+        Err(error) => (count, error),
+    };
+    tracing::warn!(spans = lost.0, error = lost.1, "spans could not be exported");
 }
 
 impl Exporter {
+    async fn unless_resting(&self, left: Duration, spans: &[Value]) -> Result<(), String> {
+        let rests_until = || self.rests_until.lock().unwrap_or_else(PoisonError::into_inner);
+        if rests_until().is_some_and(|until| until > Instant::now()) {
+            return Err("the collector has failed a moment ago".to_owned());
+        }
+        let sent = timeout(left.saturating_sub(RESERVE).min(PATIENCE), self.send(spans)).await;
+        let sent = sent.unwrap_or_else(|_| Err("there was no answer in time".to_owned()));
+        *rests_until() = sent.is_err().then(|| Instant::now() + REST);
+        sent
+    }
+
     async fn send(&self, spans: &[Value]) -> Result<(), String> {
         let Collector { url, headers, resource } = &self.collector;
         let http = self.http.get_or_init(|| Http::new().map_err(|error| error.to_string()));
@@ -99,8 +116,9 @@ impl<S: Subscriber> Layer<S> for Spans {
         let mut told = Told::default();
         event.record(&mut told);
         let mut spans = SPANS.lock().unwrap_or_else(PoisonError::into_inner);
-        if spans.len() < MOST {
-            spans.push(told.span());
+        spans.1 += 1;
+        if spans.0.len() < MOST {
+            spans.0.push(told.span());
         }
     }
 }

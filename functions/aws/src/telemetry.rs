@@ -63,13 +63,15 @@ pub fn init(Logging { level, stack, collector }: Logging) {
         // Who has changed what is told at every level.
         .with_target("audit", LevelFilter::INFO);
     let notes = Targets::new().with_target(metric::TARGET, LevelFilter::INFO);
-    let of_spans = if collector.is_some() { LevelFilter::INFO } else { LevelFilter::OFF };
+    let of_spans = if matches!(collector, Ok(Some(_))) { LevelFilter::INFO } else { LevelFilter::OFF };
     let spans = Spans.with_filter(Targets::new().with_target(trace::TARGET, of_spans));
     // Fails if a subscriber is set already, as in tests: then that one is right.
     let _ = registry().with(lines.with_filter(targets)).with(Notes.with_filter(notes)).with(spans).try_init();
     let _ = STACK.set(stack);
-    if let Some(collector) = collector {
-        spans::init(collector);
+    match collector {
+        Ok(Some(collector)) => spans::init(collector),
+        Ok(None) => {}
+        Err(error) => tracing::error!(%error, "no spans are exported"),
     }
     Metric::ColdStart.count();
 }

@@ -84,6 +84,8 @@ metrics! {
     CircuitOpened Count,
     /// Endpoints that were disabled, because they fail or ask for it.
     EndpointDisabled Count,
+    /// Queue messages that come again because something failed here, not at a receiver.
+    Undone Count,
     /// Deliveries that were sent to the queue again.
     Woken Count,
     /// How long the oldest delivery that was due had been due.

@@ -11,6 +11,7 @@ use crate::{
     erase::{Eraser, Erasure},
     fan_out::{Done, FanOut},
     job::Job,
+    metric::Metric,
     ports::{
         Ambient, Claims, Directory, Erasing, Expunging, FanOuts, Jobs, Messages, Outbox, Paces, Recovery, Subscribers,
         Tasks, chain,
@@ -61,61 +62,75 @@ where
 
     /// Does all of them at once, until the deadline; gives the ids of those that must come again.
     pub async fn handle(&self, batch: Vec<Letter>, deadline: Time) -> Vec<String> {
-        let all = batch.iter().map(|letter| AssertUnwindSafe(self.is_done(letter, deadline)).catch_unwind());
+        let all = batch.iter().map(|letter| AssertUnwindSafe(self.end(letter, deadline)).catch_unwind());
         let done: Vec<_> = join_all(all).await;
-        let back = batch.into_iter().zip(done).filter(|(_, done)| !matches!(done, Ok(true)));
+        Metric::Undone.count_all(done.iter().filter(|end| !matches!(end, Ok(End::Done | End::TooEarly))).count());
+        let back = batch.into_iter().zip(done).filter(|(_, end)| !matches!(end, Ok(End::Done)));
         back.map(|(letter, _)| letter.id).collect()
     }
 
-    async fn is_done(&self, letter: &Letter, deadline: Time) -> bool {
+    async fn end(&self, letter: &Letter, deadline: Time) -> End {
         match serde_json::from_str(&letter.body) {
             Ok(job) => self.run(job, deadline).await,
             Err(error) => {
                 tracing::error!(id = letter.id, line = error.line(), column = error.column(), "not a job");
-                false
+                End::Failed
             }
         }
     }
 
-    async fn run(&self, job: Job, deadline: Time) -> bool {
+    async fn run(&self, job: Job, deadline: Time) -> End {
         match job {
             Job::FanOut { app, message, since } => match self.fan_out.run(app, message, since, deadline).await {
                 Ok(done) => {
                     tracing::info!(%app, msg = %message, ?done, "fanned out");
-                    done != Done::TooEarly
+                    if done == Done::TooEarly { End::TooEarly } else { End::Done }
                 }
                 Err(error) => {
                     tracing::error!(%app, msg = %message, error = chain(&error), "a message could not be fanned out");
-                    false
+                    End::Failed
                 }
             },
             Job::Task { org, task } => {
                 let worked = self.recoverer.run(&org, task, deadline).await;
-                worked
-                    .inspect_err(|error| tracing::error!(%task, error = chain(error), "a task could not be worked on"))
-                    .is_ok()
+                End::of(worked.inspect_err(|error| {
+                    tracing::error!(%task, error = chain(error), "a task could not be worked on");
+                }))
             }
             Job::Tell { org, event_type, id, data } => {
                 let told = self.teller.tell(&org, &event_type, &id, &data, self.ambient.now()).await;
-                told.inspect_err(|problem| {
+                End::of(told.inspect_err(|problem| {
                     tracing::error!(%org, event_type, id, error = chain(problem), "an event could not be told");
-                })
-                .is_ok()
+                }))
             }
             Job::Erase { what, .. } => self.erase(&what, deadline).await,
         }
     }
 
-    async fn erase(&self, what: &Erasure, deadline: Time) -> bool {
+    async fn erase(&self, what: &Erasure, deadline: Time) -> End {
         match self.eraser.run(what, deadline).await {
             Ok(done) => {
                 tracing::info!(app = %what.app(), ?what, ?done, "erased");
-                true
+                End::Done
             }
             Err(error) => {
                 tracing::error!(app = %what.app(), ?what, error = chain(&error), "something could not be erased");
-                false
+                End::Failed
             }
         }
+    }
+}
+
+/// What came of a job; all but what is done comes again.
+enum End {
+    Done,
+    /// What it is about is not there yet.
+    TooEarly,
+    Failed,
+}
+
+impl End {
+    fn of<T>(result: Result<T, impl Sized>) -> Self {
+        result.map_or(Self::Failed, |_| Self::Done)
     }
 }

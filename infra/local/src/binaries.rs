@@ -31,23 +31,33 @@ pub type Binaries = BTreeMap<String, PathBuf>;
 /// Runs `cargo build` for the functions, in the profile that this crate was built in. Cargo shows its own progress and
 /// the compiler's errors.
 pub fn build_functions(progress: Progress) -> Result<Binaries> {
-    build(&FUNCTIONS, !cfg!(debug_assertions), progress.talkative_step("Building the functions"))
+    build(&["--workspace"], &FUNCTIONS, !cfg!(debug_assertions), progress.talkative_step("Building the functions"))
 }
 
-/// These binaries as they are deployed on AWS: in the release profile.
-pub fn build_release(names: &[&str], progress: Progress) -> Result<Binaries> {
-    build(names, true, progress.talkative_step("Building for release"))
+/// The functions as they are deployed on AWS: in the release profile, and with the features that they need themselves.
+pub fn build_functions_for_release(progress: Progress) -> Result<Binaries> {
+    let packages = FUNCTIONS.map(|name| format!("--package={name}"));
+    let packages = packages.each_ref().map(String::as_str);
+    build(&packages, &FUNCTIONS, true, progress.talkative_step("Building the functions for release"))
+}
+
+/// Binaries of another package, likewise.
+pub fn build_for_release(package: &str, names: &[&str], progress: Progress) -> Result<Binaries> {
+    let package = format!("--package={package}");
+    build(&[&package], names, true, progress.talkative_step("Building for release"))
 }
 
 /// Likewise for the command line; gives the path of `postrider`.
 pub fn build_cli(progress: Progress) -> Result<PathBuf> {
-    let mut built = build(&[CLI], !cfg!(debug_assertions), progress.talkative_step("Building the command line"))?;
+    let mut built =
+        build(&["--workspace"], &[CLI], !cfg!(debug_assertions), progress.talkative_step("Building the command line"))?;
     built.remove(CLI).context("cargo built no command line")
 }
 
-fn build(names: &[&str], is_release: bool, step: Step) -> Result<Binaries> {
+/// With the whole workspace's features nothing is built twice.
+fn build(packages: &[&str], names: &[&str], is_release: bool, step: Step) -> Result<Binaries> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(paths::workspace()).args(["build", "--workspace", "--message-format=json-render-diagnostics"]);
+    command.current_dir(paths::workspace()).args(["build", "--message-format=json-render-diagnostics"]).args(packages);
     if is_release {
         command.arg("--release");
     }

@@ -26,7 +26,7 @@ mod server;
 mod stack;
 mod venv;
 
-pub use binaries::{Binaries, FUNCTIONS, build_cli, build_functions, build_release};
+pub use binaries::{Binaries, FUNCTIONS, build_cli, build_for_release, build_functions, build_functions_for_release};
 pub use emulator::{ACCESS_KEY, Emulator, Options, REGION};
 pub use mint::{ksuid, mint};
 pub use processes::kill;

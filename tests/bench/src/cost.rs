@@ -67,7 +67,12 @@ const fn load(batch: usize, requests: usize) -> Load {
 
 const SCENARIOS: [Scenario; 6] = [
     Scenario { name: "one by one", load: load(1, 60), alone: true, first: First::Succeeds },
-    Scenario { name: "one by one, at load", load: load(1, 400), alone: false, first: First::Succeeds },
+    Scenario {
+        name: "one by one, at load",
+        load: Load { at_once: 3, ..load(1, 400) },
+        alone: false,
+        first: First::Succeeds,
+    },
     Scenario { name: "in tens", load: load(10, 60), alone: false, first: First::Succeeds },
     Scenario { name: "in hundreds", load: load(100, 8), alone: false, first: First::Succeeds },
     Scenario { name: "one by one, failing once", load: load(1, 20), alone: true, first: First::Fails },

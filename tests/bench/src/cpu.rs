@@ -1,4 +1,6 @@
-//! CPU time of the functions' processes for a delivered event, beside that of a bare loop.
+//! CPU time of the functions' processes for a delivered event, beside that of a bare loop, and beside the least that their
+//! invocations and requests could take: each invocation like that of a function that does nothing, each request to AWS like
+//! one of the bare loop, which signs and POSTs as well.
 
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::{
+    ledger::{Asked, asked, now},
     load::{Load, PATIENCE},
     procs,
     start::empty_invocation,
@@ -43,6 +46,9 @@ pub(crate) async fn measure(binaries: &Binaries) -> Result<Value> {
     let parameters = [("AttemptTimeoutSeconds", "15"), ("DeliveryConcurrency", "2"), ("LogLevel", "info")];
     let template = world().emulator.template().await?;
     let stack = world().deploy_binaries("bench", template, &parameters, binaries).await?;
+    let other = stack.tenant("bench-other").await?;
+    other.endpoint("/other").await?;
+    let empty = empty_invocation(&binaries["minimal"]).await?.as_secs_f64() * 1e6;
     let (mut rows, mut figures) = (Vec::new(), Vec::new());
     let mut floors = Vec::new();
     for bytes in [1_000, 10_000, 100_000] {
@@ -51,8 +57,11 @@ pub(crate) async fn measure(binaries: &Binaries) -> Result<Value> {
     for load in LOADS {
         let Load { batch, fan_out, bytes, .. } = load;
         let floor = floors.iter().find(|(of, _)| *of == bytes).map(|(_, floor)| *floor).context("a floor")?;
-        let (events, spent) = case(&stack, load).await?;
+        let (events, spent, asked) = case(&stack, load, &other).await?;
         let per = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(events);
+        let invocations = (asked.publications + asked.batches) / f64::from(events);
+        let requests = asked.own_requests / f64::from(events);
+        let least = floor * (1.0 + requests) + empty * invocations;
         let (ingest, delivery) = (per(spent.ingest), per(spent.delivery));
         let ratio = (ingest + delivery) / floor;
         rows.push(vec![
@@ -63,17 +72,34 @@ pub(crate) async fn measure(binaries: &Binaries) -> Result<Value> {
             format!("{:.0}", ingest + delivery),
             format!("{floor:.0}"),
             format!("{ratio:.1}"),
+            format!("{invocations:.2}"),
+            format!("{requests:.2}"),
+            format!("{:.1}", (ingest + delivery) / least),
         ]);
         figures.push(json!({
             "messagesInARequest": batch, "endpoints": fan_out, "bytes": bytes, "delivered": events,
             "ingestMicros": ingest, "deliveryMicros": delivery, "floorMicros": floor, "ratio": ratio,
+            "invocations": invocations, "requests": requests, "leastMicros": least,
         }));
     }
-    let head = ["CPU microseconds per delivered event", "delivered", "ingest", "delivery", "both", "floor", "x floor"];
+    let head = [
+        "CPU microseconds per delivered event",
+        "delivered",
+        "ingest",
+        "delivery",
+        "both",
+        "floor",
+        "x floor",
+        "invocations",
+        "requests to AWS",
+        "x least",
+    ];
     println!("\nCPU (release profile, HTTP to a local AWS without TLS)");
     print_table(&head, &rows);
-    let empty = empty_invocation(&binaries["minimal"]).await?.as_secs_f64() * 1e6;
-    println!("An invocation of a function that does nothing takes {empty:.0} microseconds; an event alone needs two.");
+    println!(
+        "An invocation of a function that does nothing takes {empty:.0} microseconds. The least is that for each invocation, and \
+         the floor for each request: the delivery's, and those to AWS."
+    );
     Ok(json!({"loads": figures, "emptyInvocationMicros": empty}))
 }
 
@@ -87,8 +113,8 @@ async fn floor(stack: &Stack, binaries: &Binaries, bytes: usize) -> Result<f64> 
     Ok(String::from_utf8(output.stdout)?.trim().parse()?)
 }
 
-/// How many events were delivered, and what that took.
-async fn case(stack: &Stack, load: Load) -> Result<(u32, Spent)> {
+/// How many events were delivered, what that took, and what it asked.
+async fn case(stack: &Stack, load: Load, other: &Tenant) -> Result<(u32, Spent, Asked)> {
     let Load { batch, fan_out, bytes, requests, .. } = load;
     let tenant = stack.tenant(&format!("bench-{batch}-{fan_out}-{bytes}")).await?;
     for _ in 0..fan_out {
@@ -97,7 +123,7 @@ async fn case(stack: &Stack, load: Load) -> Result<(u32, Spent)> {
     let warm_up = (WARM_UP / (batch * fan_out)).max(2);
     load.publish(&tenant, 0..warm_up).await?;
     arrived(stack, &tenant, warm_up * batch * fan_out).await?;
-    let before = spent(stack)?;
+    let (before, since) = (spent(stack)?, now());
     load.publish(&tenant, warm_up..warm_up + requests).await?;
     arrived(stack, &tenant, warm_up * batch * fan_out + load.events()).await?;
     let after = spent(stack)?;
@@ -105,7 +131,7 @@ async fn case(stack: &Stack, load: Load) -> Result<(u32, Spent)> {
         ingest: after.ingest.saturating_sub(before.ingest),
         delivery: after.delivery.saturating_sub(before.delivery),
     };
-    Ok((u32::try_from(load.events())?, spent))
+    Ok((u32::try_from(load.events())?, spent, asked(stack, since, load.events(), other).await?))
 }
 
 fn spent(stack: &Stack) -> Result<Spent> {

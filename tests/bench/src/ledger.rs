@@ -25,6 +25,8 @@ pub(crate) struct Asked {
     pub(crate) write_units: f64,
     pub(crate) read_units: f64,
     pub(crate) sqs_requests: f64,
+    /// What the functions ask themselves, of all services: Lambda receives from the queues and deletes for them.
+    pub(crate) own_requests: f64,
     pub(crate) log_megabytes: f64,
 }
 
@@ -92,6 +94,7 @@ impl Asked {
         self.write_units += usage.get("write_units");
         self.read_units += usage.get("read_units");
         self.sqs_requests += usage.get("sqs_requests");
+        self.own_requests += usage.get("dynamodb_requests") + usage.get("sqs_requests");
     }
 }
 

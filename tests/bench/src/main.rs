@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum};
-use postrider_local::{FUNCTIONS, Progress, build_release};
+use postrider_local::{Progress, build_for_release, build_functions_for_release};
 use serde_json::{Map, Value};
 
 /// Measures what Postrider costs on a local stack.
@@ -54,8 +54,8 @@ enum What {
 async fn main() -> Result<()> {
     let options = Options::parse();
     let wants = |what| options.what.is_empty() || options.what.contains(&what);
-    let names: Vec<_> = FUNCTIONS.into_iter().chain(["floor", "minimal"]).collect();
-    let binaries = build_release(&names, Progress::quiet())?;
+    let mut binaries = build_functions_for_release(Progress::quiet())?;
+    binaries.extend(build_for_release("postrider-floor", &["floor", "minimal"], Progress::quiet())?);
     let mut figures = Map::new();
     if wants(What::Start) {
         figures.insert("start".to_owned(), start::measure(&binaries).await?);

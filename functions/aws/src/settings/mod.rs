@@ -37,7 +37,7 @@
 //! | `OTEL_EXPORTER_OTLP_HEADERS` | such as `key=value,other=value`, percent-encoded | none | ingest, delivery |
 //! | `POSTRIDER_LOG` | `error`, `warn`, `info`, `debug`, `trace` or `off` | `info` | all |
 //!
-//! Region and credentials are what Lambda sets: `AWS_REGION`, `AWS_ACCESS_KEY_ID` and so on.
+//! Region, credentials and name are what Lambda sets: `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_LAMBDA_FUNCTION_NAME` and so on.
 
 mod source;
 mod trust;
@@ -203,8 +203,8 @@ pub struct Logging {
     pub(crate) level: LevelFilter,
     /// `POSTRIDER_STACK`: the dimension of all metrics.
     pub(crate) stack: String,
-    /// `OTEL_EXPORTER_OTLP_…`: where spans go.
-    pub(crate) collector: Option<Collector>,
+    /// `OTEL_EXPORTER_OTLP_…`: where spans go. What cannot be used is told in the log and stops nothing.
+    pub(crate) collector: Result<Option<Collector>, InvalidSetting>,
 }
 
 /// What takes spans.
@@ -384,7 +384,7 @@ mod tests {
                 "OTEL_EXPORTER_OTLP_HEADERS" => Some(headers.to_owned()),
                 _ => variables(asked),
             };
-            Source(&variable).log().map(|log| log.collector)
+            Source(&variable).log().expect("it stops nothing").collector
         };
         assert_eq!(of("", "api-key=secret"), Ok(None));
         let collector = of("http://localhost:4318/", "api-key=a%20b, x-team=c").expect("valid").expect("a collector");

@@ -81,7 +81,7 @@ impl Source<'_> {
             .parse()
             .map_err(|_| InvalidSetting::Invalid(NAME, "must be error, warn, info, debug, trace or off".to_owned()));
         let stack = self.optional("POSTRIDER_STACK").unwrap_or_else(|| "postrider".to_owned());
-        let collector = self.collector(&stack)?;
+        let collector = self.collector(&stack);
         Ok(Logging { level: level?, stack, collector })
     }
 

@@ -21,13 +21,13 @@ struct Leaving {
 impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A> {
     /// Buries, moves, holds, and gives what must come back.
     pub(super) async fn dispose(&self, jobs: Vec<(Job, Fate)>, malformed: Vec<Received>, trip: Trip) -> Vec<String> {
-        let (mut back, mut holds) = (Vec::new(), Vec::new());
+        let (mut back, mut undone, mut holds) = (Vec::new(), Vec::new(), Vec::new());
         let mut leaving = Leaving::default();
         for (job, fate) in jobs {
             let ids = job.copies.iter().map(|copy| copy.id.clone());
             match fate {
                 Fate::Done => {}
-                Fate::Failed => back.extend(ids),
+                Fate::Failed => undone.extend(ids),
                 // Copies of the same delivery are one from here on.
                 Fate::Back(wait) => {
                     holds.extend(job.copies.first().map(|copy| (copy.receipt.clone(), wait)));
@@ -54,7 +54,9 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             }
         };
         let (stayed, ()) = futures::join!(self.send_off(leaving), hold);
-        back.extend(stayed);
+        undone.extend(stayed);
+        Metric::Undone.count_all(undone.len());
+        back.extend(undone);
         back
     }
 

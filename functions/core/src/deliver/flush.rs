@@ -238,6 +238,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         tracing::info!(
             endpoint = %endpoint.id, app = %endpoint.app, status = model.status,
             fault = model.fault.map(FaultClass::as_str), duration_ms = model.millis, events = worked.len(),
+            failed = (!model.succeeded()).then_some(true),
             "attempted several at once"
         );
         // Buried before it is recorded: nothing would come back to bury it later.

@@ -63,6 +63,12 @@ where
     pub async fn letters(&self, letters: Vec<Letter>) -> Vec<String> {
         let all = letters.iter().map(|letter| AssertUnwindSafe(self.letter(letter)).catch_unwind());
         let done: Vec<_> = join_all(all).await;
+        // A rate that is used up is no failure.
+        let failed = |end: &&std::thread::Result<Result<(), Problem>>| match end {
+            Ok(result) => result.as_ref().is_err_and(|problem| problem.status() >= 500),
+            Err(_) => true,
+        };
+        Metric::Undone.count_all(done.iter().filter(failed).count());
         let back = letters.into_iter().zip(done).filter(|(_, done)| !matches!(done, Ok(Ok(()))));
         back.map(|(letter, _)| letter.id).collect()
     }
