@@ -63,7 +63,6 @@ pub(super) type Shape = fn(&mut SchemaGenerator) -> Schema;
 /// - With a parameter in its query: 400. With one that pages or names things: 422.
 /// - With a body: 413, 422.
 /// - With [`Operation::once`]: a header, and 400, 409 and 422.
-#[derive(Debug)]
 pub(crate) struct Operation {
     pub(super) verb: Verb,
     pub(super) path: &'static str,
@@ -185,7 +184,7 @@ impl Operation {
     }
 
     /// A page of a list of `T`, in the order of `K`.
-    pub(crate) fn lists<K: JsonSchema, T: JsonSchema>(self) -> Self {
+    pub(crate) fn lists<K: JsonSchema + 'static, T: JsonSchema>(self) -> Self {
         let paged = self.takes(Parameter::limit()).takes(Parameter::either_iterator::<K>()).error(Error::BadRequest);
         paged.gives::<Page<T>>(200, "A page of the list.")
     }
