@@ -185,4 +185,19 @@ mod tests {
         ]);
         assert_eq!(span["attributes"], attributes);
     }
+
+    #[tokio::test]
+    async fn a_collector_that_has_failed_is_left_alone_for_a_while() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/v1/traces", listener.local_addr().expect("an address")).parse().expect("a URL");
+        // Nobody listens.
+        drop(listener);
+        let collector = Collector { url, headers: http::HeaderMap::new(), resource: Vec::new() };
+        let exporter = Exporter { collector, http: OnceLock::new(), rests_until: Mutex::default() };
+        let mut errors = Vec::new();
+        for _ in 0..2 {
+            errors.push(exporter.unless_resting(Duration::MAX, &[json!({})]).await.expect_err("nobody listens"));
+        }
+        assert!(!errors[0].contains("a moment ago") && errors[1].contains("a moment ago"), "{errors:?}");
+    }
 }
