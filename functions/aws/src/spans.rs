@@ -34,9 +34,16 @@ const CLIENT: u8 = 3;
 const PRODUCER: u8 = 4;
 const ERROR: u8 = 2;
 
-/// Since the last export, with how many there were. A process has one invocation at a time.
-static SPANS: Mutex<(Vec<Value>, usize)> = Mutex::new((Vec::new(), 0));
+/// Since the last export. A process has one invocation at a time.
+static SPANS: Mutex<Kept> = Mutex::new(Kept { spans: Vec::new(), count: 0 });
 static EXPORTER: OnceLock<Exporter> = OnceLock::new();
+
+#[derive(Default)]
+struct Kept {
+    spans: Vec<Value>,
+    /// Those beyond [`MOST`] as well.
+    count: usize,
+}
 
 struct Exporter {
     collector: Collector,
@@ -52,17 +59,32 @@ pub(crate) fn init(collector: Collector) {
 /// Tells the collector, if there is one, of the spans since the last time. Takes a second at most, and less where the
 /// invocation has not much left. Never fails otherwise than in the log.
 pub async fn export(left: Duration) {
-    let (spans, count) = std::mem::take(&mut *SPANS.lock().unwrap_or_else(PoisonError::into_inner));
-    let Some(exporter) = EXPORTER.get().filter(|_| count > 0) else { return };
-    let lost = match exporter.unless_resting(left, &spans).await {
-        Ok(()) if count == spans.len() => return,
-        Ok(()) => (count - spans.len(), "there are too many".to_owned()),
-        Err(error) => (count, error),
-    };
-    tracing::warn!(spans = lost.0, error = lost.1, "spans could not be exported");
+    let kept = std::mem::take(&mut *SPANS.lock().unwrap_or_else(PoisonError::into_inner));
+    let Some(exporter) = EXPORTER.get().filter(|_| kept.count > 0) else { return };
+    if let Err((spans, error)) = exporter.export(left, kept).await {
+        tracing::warn!(spans, error, "spans could not be exported");
+    }
+}
+
+impl Kept {
+    fn keep(&mut self, told: Told) {
+        self.count += 1;
+        if self.spans.len() < MOST {
+            self.spans.push(told.span());
+        }
+    }
 }
 
 impl Exporter {
+    /// Fails with how many are lost, and why.
+    async fn export(&self, left: Duration, Kept { spans, count }: Kept) -> Result<(), (usize, String)> {
+        match self.unless_resting(left, &spans).await {
+            Ok(()) if count == spans.len() => Ok(()),
+            Ok(()) => Err((count - spans.len(), "there are too many".to_owned())),
+            Err(error) => Err((count, error)),
+        }
+    }
+
     async fn unless_resting(&self, left: Duration, spans: &[Value]) -> Result<(), String> {
         let rests_until = || self.rests_until.lock().unwrap_or_else(PoisonError::into_inner);
         if rests_until().is_some_and(|until| until > Instant::now()) {
@@ -115,11 +137,7 @@ impl<S: Subscriber> Layer<S> for Spans {
     fn on_event(&self, event: &Event<'_>, _: layer::Context<'_, S>) {
         let mut told = Told::default();
         event.record(&mut told);
-        let mut spans = SPANS.lock().unwrap_or_else(PoisonError::into_inner);
-        spans.1 += 1;
-        if spans.0.len() < MOST {
-            spans.0.push(told.span());
-        }
+        SPANS.lock().unwrap_or_else(PoisonError::into_inner).keep(told);
     }
 }
 
@@ -165,6 +183,11 @@ impl Visit for Told {
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
     use super::*;
 
     #[test]
@@ -186,14 +209,39 @@ mod tests {
         assert_eq!(span["attributes"], attributes);
     }
 
+    fn exporter(listener: &TcpListener) -> Exporter {
+        let url = format!("http://{}/v1/traces", listener.local_addr().expect("an address")).parse().expect("a URL");
+        let collector = Collector { url, headers: http::HeaderMap::new(), resource: Vec::new() };
+        Exporter { collector, http: OnceLock::new(), rests_until: Mutex::default() }
+    }
+
+    #[tokio::test]
+    async fn more_spans_than_are_kept_are_counted_as_lost() {
+        let mut kept = Kept::default();
+        (0..MOST + 2).for_each(|_| kept.keep(Told::default()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let exporter = exporter(&listener);
+        let answer = async {
+            let (mut socket, _) = listener.accept().await.expect("a connection");
+            let (mut read, mut buffer) = (Vec::new(), [0; 65_536]);
+            // To the end of the document, which has no other end like it.
+            while !read.ends_with(b"]}]}]}") {
+                let count = socket.read(&mut buffer).await.expect("a request");
+                read.extend_from_slice(&buffer[..count]);
+            }
+            socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.expect("an answer");
+            read.windows(8).filter(|bytes| bytes == b"\"spanId\"").count()
+        };
+        let (lost, sent) = tokio::join!(exporter.export(Duration::MAX, kept), answer);
+        assert_eq!((lost, sent), (Err((2, "there are too many".to_owned())), MOST));
+    }
+
     #[tokio::test]
     async fn a_collector_that_has_failed_is_left_alone_for_a_while() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}/v1/traces", listener.local_addr().expect("an address")).parse().expect("a URL");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let exporter = exporter(&listener);
         // Nobody listens.
         drop(listener);
-        let collector = Collector { url, headers: http::HeaderMap::new(), resource: Vec::new() };
-        let exporter = Exporter { collector, http: OnceLock::new(), rests_until: Mutex::default() };
         let mut errors = Vec::new();
         for _ in 0..2 {
             errors.push(exporter.unless_resting(Duration::MAX, &[json!({})]).await.expect_err("nobody listens"));

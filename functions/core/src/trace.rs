@@ -86,6 +86,10 @@ pub(crate) fn published(message: &Message, from: Time, to: Time) {
 /// Tells of an attempt to deliver a message. Of where it went the host alone: the rest of the URL may hold secrets.
 pub(crate) fn attempted(trace: Option<TraceParent>, message: MessageId, endpoint: &Endpoint, attempt: &Attempt) {
     let Some(trace) = trace.filter(|trace| trace.is_sampled()) else { return };
+    // Without a collector nothing more is done for it.
+    if !tracing::enabled!(target: TARGET, tracing::Level::INFO) {
+        return;
+    }
     let url = url::Url::parse(&attempt.url).ok();
     let failure = match attempt.fault {
         Some(fault) => Some(fault.as_str().to_owned()),

@@ -30,6 +30,7 @@ use crate::{
     time::Time,
 };
 
+mod counting;
 mod directory;
 mod erasing;
 mod polling;
@@ -37,6 +38,7 @@ mod publishing;
 mod sources;
 mod tallying;
 
+pub use counting::counting;
 pub use polling::Log;
 
 /// Both tables, and the queues. Clones share them.

@@ -9,7 +9,9 @@ use postrider_core::{
     compose,
     deliver::{Courier, Received, Settings},
     delivery::{Reason, State},
+    memory::counting,
     message::Envelope,
+    metric::Metric,
     ports::{Ambient as _, Way},
     publish::{Draft, Publisher, Repeatable},
     wake::Waker,
@@ -197,6 +199,18 @@ fn what_is_not_a_delivery_is_buried_and_a_deleted_endpoint_cancels() {
     assert_eq!(only_state(&world), State::Canceled(Reason::EndpointDeleted));
     let inner = world.lock();
     assert_eq!((inner.queue.len(), inner.sent.len()), (0, 0));
+}
+
+#[test]
+fn deliveries_that_come_again_because_of_a_failure_here_are_counted() {
+    let undone = |world: &World| counting(Metric::Undone, || receive(world, "5s")).1;
+    let world = published(&[]);
+    world.lock().queue[0].body = "nonsense".to_owned();
+    // It cannot be buried.
+    world.die_at(0, false);
+    assert_eq!(undone(&world), 1.0);
+    // A failure of the receiver is none of ours.
+    assert_eq!(undone(&published(&[500])), 0.0);
 }
 
 #[test]

@@ -7,6 +7,8 @@ use futures::executor::block_on;
 use postrider_core::{
     claim::{KEY_LIFETIME, LEASE},
     intake::{EventMap, Intake, Letter},
+    memory::counting,
+    metric::Metric,
     ports::Reject,
 };
 use serde_json::{Value, json};
@@ -75,6 +77,19 @@ fn after_a_crash_at_any_call_the_next_time_completes_it() {
         let rejects = reasons(&world);
         assert!((1..=2).contains(&rejects.len()) && rejects.iter().all(|reason| *reason == (422, "invalid")));
     }
+}
+
+#[test]
+fn what_comes_again_because_of_a_failure_here_is_counted() {
+    let world = World::new(2);
+    let letters = || vec![letter("1", &message(1)), letter("bad", &json!({"organization": "x"}))];
+    world.die_at(0, false);
+    let (back, undone) = counting(Metric::Undone, || hand_over(&world, letters()));
+    assert!(!back.is_empty() && undone == f64::from(u8::try_from(back.len()).expect("two")), "{back:?} {undone}");
+    world.revive();
+    world.pass(LEASE);
+    // What cannot be published is no failure here.
+    assert_eq!(counting(Metric::Undone, || hand_over(&world, letters())), (vec![], 0.0));
 }
 
 #[test]
