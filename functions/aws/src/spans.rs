@@ -223,7 +223,7 @@ mod tests {
         let exporter = exporter(&listener);
         let answer = async {
             let (mut socket, _) = listener.accept().await.expect("a connection");
-            let (mut read, mut buffer) = (Vec::new(), [0; 65_536]);
+            let (mut read, mut buffer) = (Vec::new(), vec![0; 65_536]);
             // To the end of the document, which has no other end like it.
             while !read.ends_with(b"]}]}]}") {
                 let count = socket.read(&mut buffer).await.expect("a request");

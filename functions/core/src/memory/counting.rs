@@ -1,30 +1,35 @@
 //! What is counted while something is done.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{cell::Cell, fmt, sync::Once};
 
 use tracing::{
-    Event, Metadata, Subscriber,
+    Event, Metadata, Subscriber, callsite,
     field::{Field, Visit},
-    span,
+    span, subscriber,
 };
 
 use crate::metric::{Metric, TARGET};
 
-/// Does something on this thread, and gives what came of it and how much of a metric it noted.
-pub fn counting<T>(metric: Metric, act: impl FnOnce() -> T) -> (T, f64) {
-    let sum = Arc::new(Mutex::new(0.0));
-    let done = tracing::subscriber::with_default(Counter { metric, sum: Arc::clone(&sum) }, act);
-    let sum = *sum.lock().unwrap_or_else(PoisonError::into_inner);
-    (done, sum)
+thread_local! {
+    static COUNTED: Cell<(Option<Metric>, u32)> = const { Cell::new((None, 0)) };
 }
 
-struct Counter {
-    metric: Metric,
-    sum: Arc<Mutex<f64>>,
+/// Does something on this thread, and gives what came of it and how many of a metric it counted. From the first time on
+/// the process tells nobody else.
+pub fn counting<T>(metric: Metric, act: impl FnOnce() -> T) -> (T, u32) {
+    // One for all threads: with one for each, what another thread notes first is taken for what nobody listens to.
+    static LISTENING: Once = Once::new();
+    LISTENING.call_once(|| {
+        let _ = subscriber::set_global_default(Counter);
+        callsite::rebuild_interest_cache();
+    });
+    COUNTED.set((Some(metric), 0));
+    let done = act();
+    let (_, count) = COUNTED.take();
+    (done, count)
 }
+
+struct Counter;
 
 impl Subscriber for Counter {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -32,10 +37,11 @@ impl Subscriber for Counter {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut note = Note { wanted: self.metric.name(), is_it: false, value: 0.0 };
+        let mut note = Note::default();
         event.record(&mut note);
-        if note.is_it {
-            *self.sum.lock().unwrap_or_else(PoisonError::into_inner) += note.value;
+        let (wanted, count) = COUNTED.get();
+        if note.metric.is_some() && note.metric == wanted {
+            COUNTED.set((wanted, count + note.number));
         }
     }
 
@@ -52,20 +58,23 @@ impl Subscriber for Counter {
     fn exit(&self, _: &span::Id) {}
 }
 
+#[derive(Default)]
 struct Note {
-    wanted: &'static str,
-    is_it: bool,
-    value: f64,
+    metric: Option<Metric>,
+    number: u32,
 }
 
 impl Visit for Note {
     fn record_str(&mut self, field: &Field, text: &str) {
-        self.is_it |= field.name() == "metric" && text == self.wanted;
+        if field.name() == "metric" {
+            self.metric = Metric::named(text);
+        }
     }
 
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is counted is a whole number")]
     fn record_f64(&mut self, field: &Field, value: f64) {
         if field.name() == "value" {
-            self.value = value;
+            self.number = value as u32;
         }
     }
 
