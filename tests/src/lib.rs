@@ -40,7 +40,7 @@ pub use traffic::{Sent, arrivals, percentile, steady};
 pub use usage::{Usage, usages};
 
 /// Longer than anything that should happen takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Asks again and again until there is an answer; fails with `what` when patience ends.
 pub async fn eventually<T, F: Future<Output = anyhow::Result<Option<T>>>>(

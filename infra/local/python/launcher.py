@@ -10,6 +10,7 @@ Usage: launcher.py <folder for temporary files>; the rest is in the environment 
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import socketserver
@@ -38,6 +39,16 @@ def end_with_parent() -> None:
     while os.read(0, 4096):
         pass
     end()
+
+
+def open_many_files() -> None:
+    """Each process of a function takes eight: its log, its Runtime API, its connections. The customary 1,024 are soon used up,
+    and then calls fail here and there."""
+    enough = 10_240
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = enough if most == resource.RLIM_INFINITY else min(most, enough)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def hurry() -> None:
@@ -187,6 +198,7 @@ def main() -> None:
         os.setpgid(0, 0)
     threading.Thread(target=end_with_parent, daemon=True).start()
     try:
+        open_many_files()
         hurry()
         authorize_batches()
         move_messages()

@@ -155,6 +155,8 @@ fn launch(python: &Path, run: &Run) -> Result<(Child, u16)> {
         .envs(environment(port, run))
         .envs([("AUTH", "true"), ("BIND_HOST", "127.0.0.1"), ("MINISTACK_HOST", "localhost"), ("SERVICES", SERVICES)])
         .env("GATEWAY_PORT", port.to_string())
+        // A function keeps one idle process; those beyond it are ended after so long, which is looked at every 30 s.
+        .env("LAMBDA_WARM_TTL_SECONDS", "20")
         // Both would listen on fixed ports.
         .envs([("IOT_MTLS_ENABLED", "0"), ("SFTP_ENABLED", "0")])
         // A Ctrl-C in the terminal is for us: we stop it in order.
