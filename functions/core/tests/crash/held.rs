@@ -7,7 +7,9 @@ use postrider_core::{
     delivery::{Reason, State},
     health::{Disabled, Health, Open},
     manner::Batching,
+    memory::counting,
     message::{Content, Flush},
+    metric::Metric,
     ports::{Ambient as _, Outbox as _, Parcel, Way},
     time::Time,
 };
@@ -142,6 +144,17 @@ fn a_flush_that_could_not_record_goes_no_further() {
     world.lock().throttled = true;
     flush(&world);
     assert_eq!((sent(&world), states(&world, |state| matches!(state, State::Held { .. }))), (1, 4));
+}
+
+#[test]
+fn a_flush_that_comes_again_because_of_a_failure_here_is_counted() {
+    let world = published_to(batching(2), &[]);
+    receive_from(&world, "5s", Way::Prompt);
+    world.lock().queue.clear();
+    // Queued, and then its endpoint cannot be read.
+    world.die_at(1, false);
+    assert_eq!(counting(Metric::Undone, || flush(&world)).1, 1);
+    assert_eq!((counting(Metric::Undone, || flush(&world)).1, sent(&world)), (0, 1));
 }
 
 #[test]

@@ -144,8 +144,11 @@ impl Peeked {
     fn line(&self) -> String {
         let attributes = self.attributes.iter().map(|(name, value)| format!("{name}={}", harmless(value)));
         let told = attributes.collect::<Vec<_>>().join(" ");
-        let told =
-            if told.is_empty() { "without attributes: it has crashed the function again and again" } else { &told };
+        let told = if told.is_empty() {
+            "without attributes: it crashed the function, or its record could not be written, again and again"
+        } else {
+            &told
+        };
         format!("  {} {told}", in_style(FAINT, &self.sent_at))
     }
 }
