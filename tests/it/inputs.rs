@@ -80,6 +80,7 @@ async fn bus() -> Result<Arc<Stack>> {
         ("EventBridgeOrganization", "org_bus"),
         ("EventBridgeApplication", "customer.id"),
         ("EventBridgeTypes", "Order Paid=order.paid"),
+        ("PublishQueueRules", "arn:aws:events:us-east-1:000000000000:rule/shop"),
     ];
     world().stack("bus", &parameters).await
 }
