@@ -33,7 +33,7 @@ pub use queues::DeadLetter;
 pub use rates::{PRODUCERS, histogram, most_in_a_second, publish_at_once, receives, took};
 pub use recorded::Recorded;
 pub use sockets::{Authority, Sockets, read_request, self_signed};
-pub use stack::{Stack, World, client, world};
+pub use stack::{Stack, World, client, keep_idle_processes, world};
 pub use table::print_table;
 pub use tenant::{Tenant, refusal, verify};
 pub use traffic::{Sent, arrivals, percentile, steady};

@@ -36,6 +36,14 @@ pub struct World {
     stacks: Mutex<HashMap<String, Arc<Stack>>>,
 }
 
+static IDLE: OnceLock<Duration> = OnceLock::new();
+
+/// Functions' processes stay for so long after their last invocation, instead of 20 s: for whoever adds up what they have
+/// used. To be said before the local AWS is asked for.
+pub fn keep_idle_processes(idle: Duration) {
+    let _ = IDLE.set(idle);
+}
+
 /// The local AWS, started by whoever asks first. It ends with the process.
 pub fn world() -> &'static World {
     // A failure is kept too: one compile error must not be tried again by every test.
@@ -45,7 +53,8 @@ pub fn world() -> &'static World {
 
 fn start() -> Result<World> {
     let binaries = build_functions(Progress::quiet())?;
-    let emulator = Emulator::start(&Options { name: Name::Numbered("test") }, Progress::quiet())?;
+    let idle = *IDLE.get_or_init(|| Duration::from_secs(20));
+    let emulator = Emulator::start(&Options { name: Name::Numbered("test"), idle }, Progress::quiet())?;
     Ok(World { emulator, binaries, stacks: Mutex::default() })
 }
 

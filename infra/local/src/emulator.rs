@@ -41,6 +41,8 @@ const TRIES: u32 = 3;
 pub struct Options {
     /// Names the stack's folder in `target/local`.
     pub name: Name,
+    /// A function keeps one idle process; those beyond it are ended after so long, which is looked at every 30 s.
+    pub idle: Duration,
 }
 
 /// A local AWS that is running.
@@ -60,7 +62,7 @@ impl Emulator {
         let step = progress.step("Starting the local AWS");
         let mut tries = 1;
         let (process, port) = loop {
-            match launch(&python, &run) {
+            match launch(&python, &run, options.idle) {
                 Ok(launched) => break launched,
                 Err(error) if tries == TRIES => return Err(error),
                 Err(_) => tries += 1,
@@ -143,7 +145,7 @@ fn environment(port: u16, run: &Run) -> Vec<(&'static str, String)> {
 }
 
 /// Starts it on a free port, and waits until it answers there.
-fn launch(python: &Path, run: &Run) -> Result<(Child, u16)> {
+fn launch(python: &Path, run: &Run, idle: Duration) -> Result<(Child, u16)> {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     fs::create_dir_all(run.temporary())?;
     let log = run.dir().join("emulator.log");
@@ -155,8 +157,7 @@ fn launch(python: &Path, run: &Run) -> Result<(Child, u16)> {
         .envs(environment(port, run))
         .envs([("AUTH", "true"), ("BIND_HOST", "127.0.0.1"), ("MINISTACK_HOST", "localhost"), ("SERVICES", SERVICES)])
         .env("GATEWAY_PORT", port.to_string())
-        // A function keeps one idle process; those beyond it are ended after so long, which is looked at every 30 s.
-        .env("LAMBDA_WARM_TTL_SECONDS", "20")
+        .env("LAMBDA_WARM_TTL_SECONDS", idle.as_secs().to_string())
         // Both would listen on fixed ports.
         .envs([("IOT_MTLS_ENABLED", "0"), ("SFTP_ENABLED", "0")])
         // A Ctrl-C in the terminal is for us: we stop it in order.

@@ -1,6 +1,6 @@
 //! Brings the stack up, has it demonstrated, and takes it down.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
 use postrider_local::{Emulator, Listener, Name, Options, Progress, Proxy, Receiver, build_functions, holder, mint};
@@ -15,6 +15,8 @@ use crate::{
 const STACK: &str = "postrider";
 const ORG: &str = "org_local";
 const TOKEN_DAYS: u32 = 30;
+/// So long functions' processes stay without work.
+const IDLE: Duration = Duration::from_mins(5);
 
 /// Everything that runs, in the order in which it ends.
 struct Running {
@@ -54,7 +56,7 @@ fn listen(port: u16) -> Result<Listener> {
 async fn start(listener: Listener, port: u16) -> Result<Running> {
     let progress = Progress::shown();
     progress.note("Postrider, on this machine");
-    let emulator = Emulator::start(&Options { name: Name::Exactly(port.to_string()) }, progress)?;
+    let emulator = Emulator::start(&Options { name: Name::Exactly(port.to_string()), idle: IDLE }, progress)?;
     let binaries = build_functions(progress)?;
     let step = progress.step("Deploying infra/template.yaml");
     let stack = emulator.deploy(STACK, emulator.template().await?, &[], &binaries).await?;

@@ -15,7 +15,7 @@ const HOLDER: &str = "holds_a_local_aws_until_it_is_killed";
 const MARK: &str = "the local AWS is process ";
 
 fn start() -> Result<Emulator> {
-    Emulator::start(&Options { name: Name::Numbered("test") }, Progress::shown())
+    Emulator::start(&Options { name: Name::Numbered("test"), idle: Duration::from_mins(5) }, Progress::shown())
 }
 
 /// Whether it is running: one that has ended but that nobody has asked after yet is not.

@@ -16,11 +16,12 @@ mod memory;
 mod procs;
 mod start;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum};
 use postrider_local::{Progress, build_for_release, build_functions_for_release};
+use postrider_tests::keep_idle_processes;
 use serde_json::{Map, Value};
 
 /// Measures what Postrider costs on a local stack.
@@ -53,6 +54,8 @@ enum What {
 #[tokio::main]
 async fn main() -> Result<()> {
     let options = Options::parse();
+    // With a process goes what is known of its CPU time.
+    keep_idle_processes(Duration::from_hours(2));
     let wants = |what| options.what.is_empty() || options.what.contains(&what);
     let mut binaries = build_functions_for_release(Progress::quiet())?;
     binaries.extend(build_for_release("postrider-floor", &["floor", "minimal"], Progress::quiet())?);
