@@ -70,6 +70,7 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
             match self.flush(*flush, trip).await {
                 Ok(()) => None,
                 Err(error) => {
+                    Metric::Undone.count();
                     tracing::error!(endpoint = %flush.endpoint, error = %chain(&error), "a flush failed; it comes again");
                     Some(received.id.clone())
                 }

@@ -44,7 +44,6 @@ use crate::{
     delivery::{Delivery, Reason},
     health::Pulse,
     ids::EndpointId,
-    metric::Metric,
     outbound::Sender,
     ports::{Ambient, Deliveries, Inbox, Jobs, Keys, Outbox, Paces, Valves, Way},
     retry::Schedule,
@@ -187,7 +186,6 @@ impl<D: Store, Q: Queues, S: Sender, K: Keys, A: Ambient> Courier<D, Q, S, K, A>
         };
         // Boxed: as one type they are deeper than the compiler likes to look.
         let (fates, mut back) = futures::join!(deliver.boxed(), self.flush_all(&sorted.flushes, trip).boxed());
-        Metric::Undone.count_all(back.len());
         back.extend(self.dispose(jobs.into_iter().zip(fates).collect(), sorted.malformed, trip).await);
         back
     }

@@ -20,7 +20,7 @@ pub fn counting<T>(metric: Metric, act: impl FnOnce() -> T) -> (T, u32) {
     // One for all threads: with one for each, what another thread notes first is taken for what nobody listens to.
     static LISTENING: Once = Once::new();
     LISTENING.call_once(|| {
-        let _ = subscriber::set_global_default(Counter);
+        subscriber::set_global_default(Counter).expect("nobody else listens in tests");
         callsite::rebuild_interest_cache();
     });
     COUNTED.set((Some(metric), 0));
