@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use aws_sdk_sqs::types::QueueAttributeName;
 use postrider_tests::{PATIENCE, Stack, Tenant, eventually, verify, world};
 use serde_json::{Value, json};
+
+/// A rule of the operator's own.
+const RULE: &str = "arn:aws:events:us-east-1:000000000000:rule/shop";
 
 fn addressed(tenant: &Tenant, message: &Value) -> String {
     json!({"organization": tenant.org, "application": tenant.app, "message": message}).to_string()
@@ -80,9 +84,30 @@ async fn bus() -> Result<Arc<Stack>> {
         ("EventBridgeOrganization", "org_bus"),
         ("EventBridgeApplication", "customer.id"),
         ("EventBridgeTypes", "Order Paid=order.paid"),
-        ("PublishQueueRules", "arn:aws:events:us-east-1:000000000000:rule/shop"),
+        ("PublishQueueRules", RULE),
     ];
     world().stack("bus", &parameters).await
+}
+
+#[tokio::test]
+async fn the_rules_that_are_named_may_send_to_the_publish_queue_and_no_others() -> Result<()> {
+    for (stack, rules) in [(bus().await?, vec![RULE]), (world().main().await?, vec![])] {
+        let ask = world().sqs().get_queue_attributes().queue_url(stack.output("PublishQueueUrl")?);
+        let attributes = ask.attribute_names(QueueAttributeName::Policy).send().await?.attributes.unwrap_or_default();
+        let policy: Value =
+            attributes.get(&QueueAttributeName::Policy).map_or(Ok(json!({})), |text| serde_json::from_str(text))?;
+        let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
+        let allowed: Vec<_> = statements.iter().filter(|statement| statement["Effect"] == "Allow").collect();
+        assert_eq!(allowed.len(), rules.len(), "{policy}");
+        for (statement, rule) in allowed.iter().zip(rules) {
+            assert_eq!(statement["Condition"], json!({"ArnEquals": {"aws:SourceArn": [rule]}}));
+            assert_eq!(
+                [&statement["Action"], &statement["Principal"]["Service"]],
+                ["sqs:SendMessage", "events.amazonaws.com"]
+            );
+        }
+    }
+    Ok(())
 }
 
 #[tokio::test]
