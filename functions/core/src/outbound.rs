@@ -72,7 +72,7 @@ pub enum Fault {
     #[error("no response within the time limit")]
     Timeout,
     /// The address is not one that Postrider may reach (see the address policy in `egress`).
-    #[error("blocked address: endpoints must be on public addresses")]
+    #[error("endpoints must be on public addresses")]
     Blocked,
     /// Something answered, and it was not HTTP.
     #[error("the answer was not valid HTTP")]
